@@ -1,0 +1,5 @@
+/** Devices, matrices and the operations on them. */
+module io.gatun.kernels {
+  requires io.gatun.bindings;
+
+}

@@ -1,0 +1,9 @@
+/** Models, adapters, training, generation and the command line. */
+module io.gatun.runtime {
+  requires transitive io.gatun.quant;
+  requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
+  requires info.picocli;
+  requires ai.djl.tokenizers;
+  requires ai.djl.api;
+}
