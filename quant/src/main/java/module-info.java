@@ -2,5 +2,4 @@
 module io.gatun.quant {
   requires transitive io.gatun.kernels;
   requires tools.jackson.databind;
-
 }
