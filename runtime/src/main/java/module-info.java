@@ -4,6 +4,7 @@ module io.gatun.runtime {
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
   requires info.picocli;
+  requires me.tongfei.progressbar;
   requires ai.djl.tokenizers;
   requires ai.djl.api;
 }

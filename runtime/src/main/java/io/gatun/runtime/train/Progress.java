@@ -1,0 +1,139 @@
+package io.gatun.runtime.train;
+
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/** Shows a run while it goes: a bar on a terminal, plain lines anywhere else. */
+public final class Progress implements Consumer<Step>, AutoCloseable {
+  private final PrintStream out;
+  private final boolean terminal;
+  private final int every;
+  private Optional<ProgressBar> bar = Optional.empty();
+  private double lossSum;
+  private int lossCount;
+  private long tokens;
+  private Duration time = Duration.ZERO;
+
+  private Progress(PrintStream out, boolean terminal, int every) {
+    if (every < 1) {
+      throw new IllegalArgumentException("Progress lines come every 1 or more steps, not " + every);
+    }
+    this.out = out;
+    this.terminal = terminal;
+    this.every = every;
+  }
+
+  /**
+   * A bar where the program talks to a terminal, else lines.
+   *
+   * @param out where to show it
+   * @param every steps between two lines; the bar moves with every step
+   * @return the display, to be closed after the run
+   */
+  public static Progress on(PrintStream out, int every) {
+    var console = System.console();
+    return console != null && console.isTerminal()
+        ? new Progress(out, true, every)
+        : lines(out, every);
+  }
+
+  /**
+   * Lines, whatever {@code out} is.
+   *
+   * @param out where to print
+   * @param every steps between two lines; the first and the last step always have one
+   * @return the display
+   */
+  public static Progress lines(PrintStream out, int every) {
+    return new Progress(out, false, every);
+  }
+
+  @Override
+  public void accept(Step step) {
+    lossSum += step.loss();
+    lossCount++;
+    tokens += step.tokens();
+    time = time.plus(step.duration());
+    if (terminal) {
+      move(step);
+    } else if (step.number() == 1 || step.number() % every == 0 || step.number() == step.total()) {
+      print(step);
+    }
+    if (terminal && step.number() % every == 0) {
+      restart();
+    }
+  }
+
+  /** Leaves the last state of the bar on its line. */
+  @Override
+  public void close() {
+    bar.ifPresent(ProgressBar::close);
+    bar = Optional.empty();
+  }
+
+  private void move(Step step) {
+    if (bar.isEmpty()) {
+      bar =
+          Optional.of(
+              ProgressBar.builder()
+                  .setTaskName("train")
+                  .setInitialMax(step.total())
+                  .setStyle(ProgressBarStyle.ASCII)
+                  .setConsumer(new ConsoleProgressBarConsumer(out))
+                  .setUpdateIntervalMillis(500)
+                  .build());
+    }
+    String heldOut =
+        step.heldOut().isPresent() ? format(", held out %.4f", step.heldOut().getAsDouble()) : "";
+    bar.get()
+        .setExtraMessage(format("loss %.4f%s, %.0f tok/s", step.loss(), heldOut, speed()))
+        .stepTo(step.number());
+  }
+
+  private void print(Step step) {
+    String line =
+        format(
+            "step %d/%d  epoch %.2f  loss %.4f  grad %.3f  lr %.2e  %.0f tok/s  %s left",
+            step.number(),
+            step.total(),
+            step.epoch(),
+            lossSum / lossCount,
+            step.gradNorm(),
+            step.learningRate(),
+            speed(),
+            clock(step.left()));
+    if (step.heldOut().isPresent()) {
+      line += format("  held-out loss %.4f", step.heldOut().getAsDouble());
+    }
+    out.println(line);
+    restart();
+  }
+
+  private void restart() {
+    lossSum = 0;
+    lossCount = 0;
+    tokens = 0;
+    time = Duration.ZERO;
+  }
+
+  private double speed() {
+    return tokens / Math.max(1e-9, time.toNanos() * 1e-9);
+  }
+
+  private static String clock(Duration duration) {
+    long seconds = Math.round(duration.toMillis() / 1000.0);
+    return seconds < 3600
+        ? format("%d:%02d", seconds / 60, seconds % 60)
+        : format("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  private static String format(String pattern, Object... arguments) {
+    return String.format(Locale.ROOT, pattern, arguments);
+  }
+}
