@@ -7,4 +7,6 @@ module io.gatun.runtime {
   requires me.tongfei.progressbar;
   requires ai.djl.tokenizers;
   requires ai.djl.api;
+
+  exports io.gatun.runtime.train;
 }

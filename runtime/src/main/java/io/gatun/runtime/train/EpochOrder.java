@@ -5,8 +5,9 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /**
- * The order of rows in an epoch: each row draws 64 random bits from (seed, epoch, row) and rows stand
- * in the order of what they drew. It depends on nothing else, so any epoch can be asked for first.
+ * The order of rows in an epoch: each row draws 64 random bits from (seed, epoch, row) and rows
+ * stand in the order of what they drew. It depends on nothing else, so any epoch can be asked for
+ * first.
  */
 final class EpochOrder {
   private EpochOrder() {}

@@ -19,7 +19,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Reads a file of one JSON object a line, a line at a time; what is not that is refused by name. */
+/**
+ * Reads a file of one JSON object a line, a line at a time; what is not that is refused by name.
+ */
 final class JsonlFile {
   private static final int LONGEST_LINE = 64 << 20;
   private static final JsonMapper JSON =
@@ -72,7 +74,8 @@ final class JsonlFile {
     }
     if (rowCount == 0) {
       throw new DatasetException(
-          file + " holds no row; write one JSON object a line, for example "
+          file
+              + " holds no row; write one JSON object a line, for example "
               + "{\"prompt\": \"...\", \"completion\": \"...\"}.");
     }
   }

@@ -13,9 +13,10 @@ final class Packing {
   private Packing() {}
 
   /**
-   * Best fit, longest first: rows by falling length (equal lengths in order) each go to the bin with
-   * the least room that still holds them, among equals to the one that came to that room first, else
-   * to a new bin. A row longer than the capacity has a bin of its own; an empty row has none.
+   * Best fit, longest first: rows by falling length (equal lengths in order) each go to the bin
+   * with the least room that still holds them, among equals to the one that came to that room
+   * first, else to a new bin. A row longer than the capacity has a bin of its own; an empty row has
+   * none.
    *
    * @param lengths tokens of each row
    * @param capacity tokens of a bin, positive
@@ -28,24 +29,23 @@ final class Packing {
         .boxed()
         .filter(row -> lengths[row] > 0)
         .sorted(Comparator.comparing((Integer row) -> -lengths[row]))
-        .forEach(
-            row -> {
-              var fit = byRoom.ceilingEntry(lengths[row]);
-              int room = capacity;
-              List<Integer> bin;
-              if (fit == null) {
-                bin = new ArrayList<>();
-                bins.add(bin);
-              } else {
-                room = fit.getKey();
-                bin = fit.getValue().removeFirst();
-                if (fit.getValue().isEmpty()) {
-                  byRoom.remove(room);
-                }
-              }
-              bin.add(row);
-              byRoom.computeIfAbsent(room - lengths[row], r -> new ArrayDeque<>()).addLast(bin);
-            });
+        .forEach(row -> {
+          var fit = byRoom.ceilingEntry(lengths[row]);
+          int room = capacity;
+          List<Integer> bin;
+          if (fit == null) {
+            bin = new ArrayList<>();
+            bins.add(bin);
+          } else {
+            room = fit.getKey();
+            bin = fit.getValue().removeFirst();
+            if (fit.getValue().isEmpty()) {
+              byRoom.remove(room);
+            }
+          }
+          bin.add(row);
+          byRoom.computeIfAbsent(room - lengths[row], r -> new ArrayDeque<>()).addLast(bin);
+        });
     return bins;
   }
 }
