@@ -2,4 +2,5 @@
 module io.gatun.kernels {
   requires io.gatun.bindings;
 
+  exports io.gatun.kernels;
 }
