@@ -1,5 +1,7 @@
 /** Weight formats and the checkpoint files they come from. */
 module io.gatun.quant {
   requires transitive io.gatun.kernels;
-  requires tools.jackson.databind;
+  requires transitive tools.jackson.databind;
+
+  exports io.gatun.quant.checkpoint;
 }
