@@ -1,5 +1,9 @@
 // The C ABI of the CPU kernels. Rules: every function returns a gatun_status; nothing here prints, exits, throws,
-// allocates or keeps state (the thread pool aside); all memory, scratch included, belongs to the caller.
+// allocates or keeps state (the thread pool and gatun_map aside); all memory, scratch included, belongs to the caller.
+//
+// Java binds each function by one line of io.gatun.kernels.cpu.CpuKernel, and a test compares that line with this file.
+// Parameter types are therefore few: const gatun_context*, const gatun_matrix*, pointers to other structs of this file,
+// int32_t, int64_t, float, double, and double* for a result. An output that accumulates (+=) ends in _sum, all others are written (=).
 #ifndef GATUN_KERNELS_H
 #define GATUN_KERNELS_H
 #include <stdint.h>
@@ -16,12 +20,16 @@ enum gatun_status {
   GATUN_BAD_ARGUMENT = 1,  // a shape or dtype the Java side should have refused
   GATUN_BAD_INDEX = 2,     // an id, label or segment outside its table
   GATUN_NO_SCRATCH = 3,    // context scratch too small for this shape
-  GATUN_NO_THREADS = 4     // the operating system gave no thread
+  GATUN_NO_THREADS = 4,    // the operating system gave no thread
+  GATUN_NO_MEMORY = 5      // the operating system gave no memory
 };
 
 enum gatun_dtype { GATUN_F32 = 0, GATUN_F16 = 1, GATUN_BF16 = 2, GATUN_I32 = 3, GATUN_U8 = 4 };
 
+enum gatun_activation { GATUN_SILU = 0, GATUN_GELU = 1, GATUN_GELU_TANH = 2 };
+
 // Row-major; element (i, j) is data[i * stride + j]. An absent matrix has data == NULL.
+// A list of n integers is an n x 1 matrix of GATUN_I32.
 typedef struct {
   void* data;
   int64_t rows, cols, stride;  // in elements
@@ -31,14 +39,82 @@ typedef struct {
 
 // The thread pool and the scratch every function may use while it runs.
 typedef struct {
-  void* pool;                // from gatun_pool_open
+  void* pool;                // from gatun_pool_open; NULL when threads == 1
   void* scratch;             // threads * scratch_bytes, 64-byte aligned
   int64_t scratch_bytes;     // per thread
   int32_t threads;
   int32_t reserved;
 } gatun_context;
 
+// ---- Library, memory, threads: bound by NativeLibrary, not by CpuKernel ----
 int32_t gatun_abi_version(void);
+// Bit 0: AVX2, FMA and F16C. Bit 1: AVX-512 F, BW, DQ, VL. Bit 2: AVX-512 BF16. The operating system's consent is included.
+int32_t gatun_cpu_features(void);
+// Zeroed pages of the operating system, aligned to 2 MiB and offered to huge pages when bytes >= 4 MiB.
+int32_t gatun_map(int64_t bytes, void** memory);
+int32_t gatun_unmap(void* memory, int64_t bytes);
+// threads >= 2, the calling thread included: threads - 1 are started.
+int32_t gatun_pool_open(int32_t threads, void** pool);
+int32_t gatun_pool_close(void* pool);
+
+// ---- Kernels ----
+// "float matrix" below: f32 or bf16, computed in f32, rounded once to nearest even.
+
+// y += x. Same shape; two float matrices.
+int32_t gatun_add(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* y_sum);
+
+// y[i] = table[ids[i]] * scale. GATUN_BAD_INDEX for an id outside the table.
+int32_t gatun_embedding_forward(const gatun_context* context, const gatun_matrix* table, const gatun_matrix* ids,
+                                float scale, const gatun_matrix* y);
+// d_table[ids[i]] += dy[i] * scale, in the order of i.
+int32_t gatun_embedding_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* ids,
+                                 float scale, const gatun_matrix* d_table_sum);
+
+// In each group of n = gamma->cols columns: rstd = 1 / sqrt(mean(x^2) + eps), y = x * rstd * (gamma + gamma_offset).
+// rstd: f32 (rows, cols / n). gamma: f32 (1, n).
+int32_t gatun_rms_norm_forward(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* gamma,
+                               float gamma_offset, float eps, const gatun_matrix* y, const gatun_matrix* rstd);
+// dx = rstd * (g - h * mean(g * h)), g = dy * (gamma + gamma_offset), h = x * rstd; dx += it when add is 1. dx may be dy.
+int32_t gatun_rms_norm_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* x,
+                                const gatun_matrix* gamma, float gamma_offset, const gatun_matrix* rstd,
+                                const gatun_matrix* dx, int32_t add);
+
+// In place, in each head of head_dim columns, h = cos->cols: (a, b) = (x[j], x[j + h]) becomes
+// (a cos - b sin, b cos + a sin); with inverse 1 (a cos + b sin, b cos - a sin). cos, sin: f32 (rows, h).
+int32_t gatun_rope(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* cos, const gatun_matrix* sin,
+                   int32_t head_dim, int32_t inverse);
+
+// h = f(gate) * up; gate_up is (rows, 2 F), h (rows, F). activation: gatun_activation.
+int32_t gatun_glu_forward(const gatun_context* context, int32_t activation, const gatun_matrix* gate_up,
+                          const gatun_matrix* h);
+// d_gate = dh * up * f'(gate), d_up = dh * f(gate). d_gate_up may be gate_up.
+int32_t gatun_glu_backward(const gatun_context* context, int32_t activation, const gatun_matrix* gate_up,
+                           const gatun_matrix* dh, const gatun_matrix* d_gate_up);
+
+// x = cap * tanh(x / cap), in place.
+int32_t gatun_soft_cap(const gatun_context* context, const gatun_matrix* x, float cap);
+
+// z = logits, or soft_cap * tanh(logits / soft_cap) when soft_cap > 0. row_loss = weight * (logsumexp(z) - z[label]);
+// logits = weight * (softmax(z) - onehot(label)) * dz/dlogits. Label -100: loss 0, gradient 0. weights, row_loss: f32 (rows, 1).
+int32_t gatun_cross_entropy(const gatun_context* context, const gatun_matrix* logits, const gatun_matrix* labels,
+                            const gatun_matrix* weights, float soft_cap, const gatun_matrix* row_loss);
+
+// y = kept ? x / (1 - p) : 0; y += it when add is 1. Feature f of a row is kept when word f % 4 of Philox 4x32-10 with key
+// seed and counter (f / 4, token_index[row], step, purpose), its upper 24 bits times 2^-24, is >= p. y may be x.
+int32_t gatun_dropout(const gatun_context* context, const gatun_matrix* x, int64_t seed, int32_t step, int32_t purpose,
+                      const gatun_matrix* token_index, double p, const gatun_matrix* y, int32_t add);
+
+// to = from, any of f32, f16, bf16 to any, to nearest even; equal types copy bits.
+int32_t gatun_cast(const gatun_context* context, const gatun_matrix* from, const gatun_matrix* to);
+
+// g = grads * grad_scale; p = p (1 - lr weight_decay); m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
+// p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps). All f32, one shape.
+int32_t gatun_adam_w(const gatun_context* context, const gatun_matrix* params, const gatun_matrix* grads,
+                     const gatun_matrix* m, const gatun_matrix* v, double lr, double beta1, double beta2, double eps,
+                     double weight_decay, int32_t t, float grad_scale);
+
+// *result = sum of squares of x, in f64, in a fixed order.
+int32_t gatun_squared_norm(const gatun_context* context, const gatun_matrix* x, double* result);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,110 @@
+package io.gatun.kernels;
+
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.NativeLibrary;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Where matrices live and operations run. Calls from several threads are safe and run one after the other; everything a
+ * device gave must be freed (its arena closed) before the device is closed.
+ */
+public sealed interface Device extends AutoCloseable permits CpuDevice {
+  /** Instruction sets the CPU kernels are built for, weakest first. */
+  enum CpuVariant {
+    /** What every machine of the architecture has. */
+    PLAIN,
+    /** AVX2, FMA, F16C. */
+    AVX2,
+    /** AVX-512 F, BW, DQ, VL. */
+    AVX512,
+    /** AVX-512 with the bf16 dot product. */
+    AVX512BF16;
+
+    /**
+     * The variants this machine can run, weakest first.
+     *
+     * @return at least {@link #PLAIN}
+     */
+    public static List<CpuVariant> available() {
+      return NativeLibrary.available();
+    }
+  }
+
+  /**
+   * The CPU with the strongest variant and one thread for each processor that the JVM may use.
+   *
+   * @return a new device, to be closed
+   * @throws DeviceException when there is no native library for this machine
+   */
+  static Device cpu() {
+    return cpu(Runtime.getRuntime().availableProcessors(), CpuVariant.available().getLast());
+  }
+
+  /**
+   * The CPU.
+   *
+   * @param threads threads a kernel runs on, the calling one included
+   * @param variant instruction set
+   * @return a new device, to be closed
+   * @throws DeviceException when there is no native library for this machine, or the machine cannot run the variant
+   */
+  static Device cpu(int threads, CpuVariant variant) {
+    return CpuDevice.open(threads, variant);
+  }
+
+  /**
+   * Zeroed memory, aligned to 64 bytes or more.
+   *
+   * @param name what it is for; several buffers may share a name and are then added up in tables
+   * @param bytes size, may be 0
+   * @param owner frees the memory when it closes; a confined arena confines the memory to its thread
+   * @return the memory
+   * @throws DeviceException when there is not enough, with a table of what is live
+   */
+  Buffer allocate(String name, long bytes, Arena owner);
+
+  /**
+   * Copies all of a host segment into a buffer.
+   *
+   * @param from host memory
+   * @param to a buffer of this device
+   * @param toOffset bytes of the buffer before the copy
+   */
+  void upload(MemorySegment from, Buffer to, long toOffset);
+
+  /**
+   * Copies from a buffer, filling a host segment.
+   *
+   * @param from a buffer of this device
+   * @param fromOffset bytes of the buffer before the copy
+   * @param to host memory; its size is the number of bytes copied
+   */
+  void download(Buffer from, long fromOffset, MemorySegment to);
+
+  /**
+   * Fills a buffer with zero bytes.
+   *
+   * @param buffer a buffer of this device
+   */
+  void zero(Buffer buffer);
+
+  /** Waits until everything asked for so far is done. */
+  void synchronize();
+
+  /**
+   * Memory in use.
+   *
+   * @return a snapshot
+   */
+  MemoryUse memory();
+
+  /**
+   * Gives threads and scratch back. Closing again does nothing.
+   *
+   * @throws DeviceException when buffers are live, with a table of them; the device then stays open
+   */
+  @Override
+  void close();
+}

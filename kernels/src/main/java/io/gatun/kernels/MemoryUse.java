@@ -1,0 +1,34 @@
+package io.gatun.kernels;
+
+import java.util.Comparator;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Memory of a device at one moment, in bytes.
+ *
+ * @param allocated live now
+ * @param peak most that was ever live
+ * @param capacity what the device may hold
+ * @param byName live bytes by buffer name
+ */
+public record MemoryUse(long allocated, long peak, long capacity, SortedMap<String, Long> byName) {
+  /** Copies the map. */
+  public MemoryUse {
+    byName = java.util.Collections.unmodifiableSortedMap(new TreeMap<>(byName));
+  }
+
+  /**
+   * One line a name, largest first: bytes, then the name.
+   *
+   * @return lines, each ended by a line break; empty when nothing is live
+   */
+  public String table() {
+    var text = new StringBuilder();
+    byName.entrySet().stream()
+        .sorted(Map.Entry.<String, Long>comparingByValue(Comparator.reverseOrder()))
+        .forEach(e -> text.append("%,20d  %s%n".formatted(e.getValue(), e.getKey())));
+    return text.toString();
+  }
+}

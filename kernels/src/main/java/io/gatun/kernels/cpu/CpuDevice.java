@@ -1,0 +1,298 @@
+package io.gatun.kernels.cpu;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.gatun.kernels.Buffer;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.MemoryUse;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+
+/**
+ * The CPU as a device: memory, threads and scratch, and the one way into the C functions. One lock serialises calls, copies
+ * and frees, so an arena that is closed during a call frees its memory after the call.
+ */
+public final class CpuDevice implements Device {
+  private static final long SCRATCH_BYTES = 8L << 20;
+  private static final long CONTEXT_BYTES = 64;
+  private static final long FRAME_BYTES = 1L << 20;
+
+  private final int threads;
+  private final CpuVariant variant;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Set<CpuBuffer> live = new HashSet<>();
+  private final long capacity;
+  private final Arena arena;
+  private final NativeLibrary library;
+  private final MemorySegment out;
+  private final MemorySegment pool;
+  private final MemorySegment scratch;
+  private final CpuHandles handles;
+  private final CpuCall call;
+  private long allocated;
+  private long peak;
+  private boolean closed;
+
+  private CpuDevice(int threads, CpuVariant variant, Arena arena) {
+    this.threads = threads;
+    this.variant = variant;
+    this.arena = arena;
+    capacity =
+        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+    library = NativeLibrary.load(variant, arena);
+    out = arena.allocate(ADDRESS);
+    scratch = library.map(threads * SCRATCH_BYTES, out);
+    if (scratch.equals(MemorySegment.NULL)) {
+      throw new DeviceException("no memory for the scratch of %d threads".formatted(threads));
+    }
+    pool = threads == 1 ? MemorySegment.NULL : library.openPool(threads, out);
+    handles = new CpuHandles(library.symbols(), context());
+    call = new CpuCall(this, arena.allocate(FRAME_BYTES, 64));
+  }
+
+  /**
+   * Opens the CPU.
+   *
+   * @param threads threads a kernel runs on, the calling one included
+   * @param variant instruction set
+   * @return a new device
+   */
+  public static CpuDevice open(int threads, CpuVariant variant) {
+    if (threads < 1 || threads > 1024) {
+      throw new IllegalArgumentException("a CPU device has 1 to 1024 threads, not " + threads);
+    }
+    var available = CpuVariant.available();
+    if (!available.contains(variant)) {
+      throw new DeviceException(
+          "this machine cannot run the %s kernels; it can run %s".formatted(variant, available));
+    }
+    var arena = Arena.ofShared();
+    try {
+      return new CpuDevice(threads, variant, arena);
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private MemorySegment context() {
+    var context = arena.allocate(CONTEXT_BYTES, 64);
+    context.set(ADDRESS, 0, pool);
+    context.set(ADDRESS, 8, scratch);
+    context.set(JAVA_LONG, 16, SCRATCH_BYTES);
+    context.set(JAVA_INT, 24, threads);
+    return context;
+  }
+
+  /**
+   * Calls a C function.
+   *
+   * @param kernel which
+   * @param arguments pushes its arguments, in order
+   * @throws DeviceException when it refuses, with the shapes
+   */
+  public void call(CpuKernel kernel, Consumer<CpuCall> arguments) {
+    lock.lock();
+    try {
+      invoke(kernel, arguments);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Calls a C function that has one result.
+   *
+   * @param kernel which; one of its arguments is pushed by {@link CpuCall#result}
+   * @param arguments pushes its arguments, in order
+   * @return the result
+   */
+  public double callForDouble(CpuKernel kernel, Consumer<CpuCall> arguments) {
+    lock.lock();
+    try {
+      invoke(kernel, arguments);
+      return call.resultDouble();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void invoke(CpuKernel kernel, Consumer<CpuCall> arguments) {
+    requireOpen();
+    call.begin(kernel);
+    try {
+      arguments.accept(call);
+      call.requireComplete();
+      int status = handles.invoke(kernel, call);
+      if (status != 0) {
+        throw new DeviceException(
+            "%s: %s (matrices %s; %s)".formatted(kernel.stem(), reason(status), call.shapes(), this));
+      }
+    } finally {
+      call.end();
+    }
+  }
+
+  private static String reason(int status) {
+    return switch (status) {
+      case 1 -> "the kernel refused a shape or type";
+      case 2 -> "an id, label or segment lies outside its table";
+      case 3 -> "the scratch of a thread is too small for this shape";
+      case 4 -> "the operating system gave no thread";
+      case 5 -> "the operating system gave no memory";
+      default -> "unknown status " + status;
+    };
+  }
+
+  @Override
+  public Buffer allocate(String name, long bytes, Arena owner) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("%s cannot have %d bytes".formatted(name, bytes));
+    }
+    lock.lock();
+    try {
+      requireOpen();
+      long mapped = Math.max(bytes, 1);
+      var address = bytes > capacity - allocated ? MemorySegment.NULL : library.map(mapped, out);
+      if (address.equals(MemorySegment.NULL)) {
+        throw new DeviceException(
+            "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
+                .formatted(name, bytes, allocated, capacity, memory().table()));
+      }
+      return own(name, bytes, owner, address, mapped);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private CpuBuffer own(
+      String name, long bytes, Arena owner, MemorySegment address, long mapped) {
+    // The cleanup cannot name the buffer, which is made after it: the set finds it by its segment's address.
+    var registered = new CpuBuffer[1];
+    MemorySegment memory;
+    try {
+      memory = address.reinterpret(bytes, owner, ignored -> free(registered[0], address, mapped));
+    } catch (RuntimeException e) {
+      library.unmap(address, mapped);
+      throw e;
+    }
+    registered[0] = new CpuBuffer(this, name, memory);
+    live.add(registered[0]);
+    allocated += bytes;
+    peak = Math.max(peak, allocated);
+    return registered[0];
+  }
+
+  private void free(CpuBuffer buffer, MemorySegment address, long mapped) {
+    lock.lock();
+    try {
+      live.remove(buffer);
+      allocated -= buffer.bytes();
+      library.unmap(address, mapped);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void upload(MemorySegment from, Buffer to, long toOffset) {
+    lock.lock();
+    try {
+      MemorySegment.copy(from, 0, memory(to), toOffset, from.byteSize());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void download(Buffer from, long fromOffset, MemorySegment to) {
+    lock.lock();
+    try {
+      MemorySegment.copy(memory(from), fromOffset, to, 0, to.byteSize());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void zero(Buffer buffer) {
+    lock.lock();
+    try {
+      memory(buffer).fill((byte) 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private MemorySegment memory(Buffer buffer) {
+    requireOpen();
+    return switch (buffer) {
+      case CpuBuffer b when b.device() == this -> b.memory();
+      case CpuBuffer b ->
+          throw new IllegalArgumentException(
+              "buffer %s belongs to another device".formatted(b.name()));
+    };
+  }
+
+  @Override
+  public void synchronize() {
+    lock.lock();
+    lock.unlock();
+  }
+
+  @Override
+  public MemoryUse memory() {
+    lock.lock();
+    try {
+      var byName = new TreeMap<String, Long>();
+      live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
+      return new MemoryUse(allocated, peak, capacity, byName);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      if (!live.isEmpty()) {
+        throw new DeviceException(
+            "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
+                .formatted(this, allocated, live.size(), memory().table()));
+      }
+      closed = true;
+      if (threads > 1) {
+        library.closePool(pool);
+      }
+      library.unmap(scratch, threads * SCRATCH_BYTES);
+      arena.close();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException(this + " is closed");
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "cpu %s, %d threads".formatted(variant, threads);
+  }
+}

@@ -1,0 +1,58 @@
+package io.gatun.kernels.cpu;
+
+import java.util.Locale;
+
+/**
+ * The C functions of {@code gatun_kernels.h}: constant RMS_NORM is {@code gatun_rms_norm}. The letters are its parameters
+ * after the context: {@code m} const gatun_matrix*, {@code s} a pointer to another struct, {@code i} int32_t, {@code l}
+ * int64_t, {@code f} float, {@code d} double, {@code r} double* for a result. A test compares them with the header.
+ */
+public enum CpuKernel {
+  /** x, ySum. */
+  ADD("mm"),
+  /** table, ids, scale, y. */
+  EMBEDDING_FORWARD("mmfm"),
+  /** dy, ids, scale, dTableSum. */
+  EMBEDDING_BACKWARD("mmfm"),
+  /** x, gamma, gammaOffset, eps, y, rstd. */
+  RMS_NORM_FORWARD("mmffmm"),
+  /** dy, x, gamma, gammaOffset, rstd, dx, 1 to add to dx. */
+  RMS_NORM_BACKWARD("mmmfmmi"),
+  /** x in place, cos, sin, headDim, 1 for the inverse rotation. */
+  ROPE("mmmii"),
+  /** activation, gateUp, h. */
+  GLU_FORWARD("imm"),
+  /** activation, gateUp, dh, dGateUp. */
+  GLU_BACKWARD("immm"),
+  /** x in place, cap. */
+  SOFT_CAP("mf"),
+  /** logits in place, labels, weights, softCap, rowLoss. */
+  CROSS_ENTROPY("mmmfm"),
+  /** x, seed, step, purpose and tensor, tokenIndex, p, y, 1 to add to y. */
+  DROPOUT("mliimdmi"),
+  /** from, to. */
+  CAST("mm"),
+  /** params, grads, m, v, lr, beta1, beta2, eps, weightDecay, t, gradScale. */
+  ADAM_W("mmmmdddddif"),
+  /** x, result. */
+  SQUARED_NORM("mr");
+
+  private final String parameters;
+
+  CpuKernel(String parameters) {
+    this.parameters = parameters;
+  }
+
+  String parameters() {
+    return parameters;
+  }
+
+  /** The name used in messages, which is also the stem of the C function. */
+  String stem() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  String symbol() {
+    return "gatun_" + stem();
+  }
+}

@@ -1,0 +1,27 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+
+/** y += x. C: gatun_add. */
+public final class Add {
+  private Add() {}
+
+  /**
+   * Adds x to y, in F32, rounded once.
+   *
+   * @param x (rows, cols), F32 or BF16
+   * @param ySum (rows, cols), F32 or BF16
+   * @throws IllegalArgumentException when shapes differ
+   */
+  public static void run(Matrix x, Matrix ySum) {
+    Device device = Check.compute("add", "x", x);
+    Check.compute("add", "ySum", ySum);
+    Check.matrix("add", "ySum", ySum, ySum.dtype(), x.rows(), x.cols(), x);
+    switch (device) {
+      case CpuDevice cpu -> cpu.call(CpuKernel.ADD, c -> c.matrix(x).matrix(ySum));
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Ints;
+import io.gatun.kernels.Matrix;
+
+/**
+ * What every op checks before it calls a kernel. Each method takes the op's stem, the argument's name and a matrix (its
+ * anchor) whose device the argument must share; messages read "rms_norm: gamma is 1x2048 F32, must be 1x4096 F32".
+ */
+final class Check {
+  private Check() {}
+
+  /** The device of the first operand of an op whose activations may be F32 or BF16. */
+  static Device compute(String op, String name, Matrix x) {
+    if (x.dtype() == DType.F16) {
+      throw new IllegalArgumentException(
+          "%s: %s is %s; computing is in F32 or BF16, cast it first".formatted(op, name, x.shape()));
+    }
+    return x.buffer().device();
+  }
+
+  /** A matrix of exactly this shape and type, on the anchor's device. */
+  static void matrix(String op, String name, Matrix m, DType dtype, int rows, int cols, Matrix anchor) {
+    if (m.rows() != rows || m.cols() != cols || m.dtype() != dtype) {
+      throw new IllegalArgumentException(
+          "%s: %s is %s, must be %dx%d %s".formatted(op, name, m.shape(), rows, cols, dtype));
+    }
+    device(op, name, m, anchor);
+  }
+
+  /** A matrix of the anchor's shape and type, on its device. */
+  static void same(String op, String name, Matrix m, Matrix anchor) {
+    matrix(op, name, m, anchor.dtype(), anchor.rows(), anchor.cols(), anchor);
+  }
+
+  /** Integers, as many as given, on the anchor's device. */
+  static void ints(String op, String name, Ints ints, int length, Matrix anchor) {
+    if (ints.length() != length) {
+      throw new IllegalArgumentException(
+          "%s: %s has %d entries, must have %d".formatted(op, name, ints.length(), length));
+    }
+    if (ints.buffer().device() != anchor.buffer().device()) {
+      throw elsewhere(op, name);
+    }
+  }
+
+  /** A matrix on the anchor's device, of any shape. */
+  static void device(String op, String name, Matrix m, Matrix anchor) {
+    if (m.buffer().device() != anchor.buffer().device()) {
+      throw elsewhere(op, name);
+    }
+  }
+
+  /** Something that must hold; the message is made only when it does not. */
+  static void that(boolean holds, String op, String format, Object first, Object second) {
+    if (!holds) {
+      throw new IllegalArgumentException(op + ": " + format.formatted(first, second));
+    }
+  }
+
+  private static IllegalArgumentException elsewhere(String op, String name) {
+    return new IllegalArgumentException(
+        "%s: %s lives on another device than the first argument".formatted(op, name));
+  }
+}

@@ -1,0 +1,25 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+
+/** Bounds logits smoothly. C: gatun_soft_cap. */
+public final class SoftCap {
+  private SoftCap() {}
+
+  /**
+   * x = cap * tanh(x / cap), in F32, rounded once.
+   *
+   * @param x (rows, cols), F32 or BF16, in place
+   * @param cap above 0
+   */
+  public static void run(Matrix x, float cap) {
+    Device device = Check.compute("soft_cap", "x", x);
+    Check.that(cap > 0, "soft_cap", "the cap is %s, must be above 0 (x is %s)", cap, x.shape());
+    switch (device) {
+      case CpuDevice cpu -> cpu.call(CpuKernel.SOFT_CAP, c -> c.matrix(x).number(cap));
+    }
+  }
+}
