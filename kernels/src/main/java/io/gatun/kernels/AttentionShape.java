@@ -4,10 +4,12 @@ package io.gatun.kernels;
  * What attention must know beyond its matrices.
  *
  * @param heads query heads
- * @param kvHeads key and value heads; divides heads, query head g reads key head g / (heads / kvHeads)
+ * @param kvHeads key and value heads; divides heads, query head g reads key head g / (heads /
+ *     kvHeads)
  * @param headDim columns of one head
  * @param scale multiplies q . k
- * @param window 0 for none; otherwise key j is visible to query i only when i - j &lt; window, in positions
+ * @param window 0 for none; otherwise key j is visible to query i only when i - j &lt; window, in
+ *     positions
  * @param softCap 0 for none; otherwise scores s become softCap * tanh(s / softCap) before masking
  */
 public record AttentionShape(

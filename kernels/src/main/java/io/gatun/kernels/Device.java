@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * Where matrices live and operations run. Calls from several threads are safe and run one after the other; everything a
- * device gave must be freed (its arena closed) before the device is closed.
+ * Where matrices live and operations run. Calls from several threads are safe and run one after the
+ * other; everything a device gave must be freed (its arena closed) before the device is closed.
  */
 public sealed interface Device extends AutoCloseable permits CpuDevice {
   /** Instruction sets the CPU kernels are built for, weakest first. */
@@ -48,7 +48,8 @@ public sealed interface Device extends AutoCloseable permits CpuDevice {
    * @param threads threads a kernel runs on, the calling one included
    * @param variant instruction set
    * @return a new device, to be closed
-   * @throws DeviceException when there is no native library for this machine, or the machine cannot run the variant
+   * @throws DeviceException when there is no native library for this machine, or the machine cannot
+   *     run the variant
    */
   static Device cpu(int threads, CpuVariant variant) {
     return CpuDevice.open(threads, variant);
@@ -59,7 +60,8 @@ public sealed interface Device extends AutoCloseable permits CpuDevice {
    *
    * @param name what it is for; several buffers may share a name and are then added up in tables
    * @param bytes size, may be 0
-   * @param owner frees the memory when it closes; a confined arena confines the memory to its thread
+   * @param owner frees the memory when it closes; a confined arena confines the memory to its
+   *     thread
    * @return the memory
    * @throws DeviceException when there is not enough, with a table of what is live
    */

@@ -1,6 +1,9 @@
 package io.gatun.kernels;
 
-/** A device could not do what it was asked: no library, no memory, a refused argument, live buffers at close. */
+/**
+ * A device could not do what it was asked: no library, no memory, a refused argument, live buffers
+ * at close.
+ */
 public final class DeviceException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

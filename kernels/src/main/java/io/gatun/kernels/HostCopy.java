@@ -90,7 +90,8 @@ public final class HostCopy {
 
   private static MemorySegment pack(DType dtype, float[] values, int first, int count) {
     if (dtype == DType.F32) {
-      return MemorySegment.ofArray(values).asSlice((long) first * Float.BYTES, (long) count * Float.BYTES);
+      return MemorySegment.ofArray(values)
+          .asSlice((long) first * Float.BYTES, (long) count * Float.BYTES);
     }
     var packed = new short[count];
     for (int i = 0; i < count; i++) {
@@ -103,7 +104,9 @@ public final class HostCopy {
   private static void unpack(Matrix from, long offset, float[] values, int first, int count) {
     var device = from.buffer().device();
     if (from.dtype() == DType.F32) {
-      var to = MemorySegment.ofArray(values).asSlice((long) first * Float.BYTES, (long) count * Float.BYTES);
+      var to =
+          MemorySegment.ofArray(values)
+              .asSlice((long) first * Float.BYTES, (long) count * Float.BYTES);
       device.download(from.buffer(), offset, to);
       return;
     }
@@ -113,7 +116,9 @@ public final class HostCopy {
     for (int i = 0; i < count; i++) {
       short bits = packed[i];
       values[first + i] =
-          from.dtype() == DType.BF16 ? Float.intBitsToFloat(bits << 16) : Float.float16ToFloat(bits);
+          from.dtype() == DType.BF16
+              ? Float.intBitsToFloat(bits << 16)
+              : Float.float16ToFloat(bits);
     }
   }
 }

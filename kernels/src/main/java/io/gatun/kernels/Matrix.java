@@ -3,7 +3,8 @@ package io.gatun.kernels;
 import java.lang.foreign.Arena;
 
 /**
- * A view of a buffer as rows and columns: element (i, j) lies at offset + (i * rowStride + j) * dtype.bytes().
+ * A view of a buffer as rows and columns: element (i, j) lies at offset + (i * rowStride + j) *
+ * dtype.bytes().
  *
  * @param buffer the memory
  * @param offset bytes before the first element; a multiple of the element size

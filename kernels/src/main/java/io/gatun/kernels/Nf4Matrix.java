@@ -3,8 +3,9 @@ package io.gatun.kernels;
 import java.util.List;
 
 /**
- * A frozen 4-bit weight: bands of rows, one for each tensor it was made of, so that a fused weight (q, k, v) keeps the bits
- * of its parts. A decoded value is rounded to F32, then to the band's recorded type, then to the compute type.
+ * A frozen 4-bit weight: bands of rows, one for each tensor it was made of, so that a fused weight
+ * (q, k, v) keeps the bits of its parts. A decoded value is rounded to F32, then to the band's
+ * recorded type, then to the compute type.
  *
  * @param bands the bands, top to bottom; at least one, all with the same columns
  * @param rows sum of the bands' rows
@@ -37,8 +38,8 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight 
     record Plain(Buffer absmax) implements Scales {}
 
     /**
-     * Double quantization: one byte a block, standing for map[byte] * absmax[block / 256] + offset, with the signed dynamic
-     * map.
+     * Double quantization: one byte a block, standing for map[byte] * absmax[block / 256] + offset,
+     * with the signed dynamic map.
      *
      * @param codes one byte a block
      * @param absmax one F32 for each 256 blocks
@@ -111,7 +112,8 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight 
     }
     if (bands.isEmpty() || stacked != rows) {
       throw new IllegalArgumentException(
-          "the bands of a 4-bit matrix have %d rows together, the matrix %d".formatted(stacked, rows));
+          "the bands of a 4-bit matrix have %d rows together, the matrix %d"
+              .formatted(stacked, rows));
     }
   }
 

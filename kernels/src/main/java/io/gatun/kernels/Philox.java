@@ -1,8 +1,9 @@
 package io.gatun.kernels;
 
 /**
- * Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1,
- * 2, 3", SC 2011). A number depends on key and counter alone, never on threads, order or what was drawn before.
+ * Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random
+ * numbers: as easy as 1, 2, 3", SC 2011). A number depends on key and counter alone, never on
+ * threads, order or what was drawn before.
  */
 public final class Philox {
   private static final int M0 = 0xD2511F53;

@@ -1,9 +1,10 @@
 package io.gatun.kernels;
 
 /**
- * A run of consecutive tokens that attends to itself (causally) and to all keys of its parent chain. Its queries are the
- * last {@code queryLength} positions of its own keys: all of them in training, the newest in decoding, none for a prefix
- * that is only attended to. Own key i has position (sum of keyLength over the parent chain) + i.
+ * A run of consecutive tokens that attends to itself (causally) and to all keys of its parent
+ * chain. Its queries are the last {@code queryLength} positions of its own keys: all of them in
+ * training, the newest in decoding, none for a prefix that is only attended to. Own key i has
+ * position (sum of keyLength over the parent chain) + i.
  *
  * @param queryFirst first row among the queries
  * @param queryLength rows among the queries
@@ -25,8 +26,8 @@ public record Segment(int queryFirst, int queryLength, int keyFirst, int keyLeng
         || queryFirst > Integer.MAX_VALUE - queryLength
         || keyFirst > Integer.MAX_VALUE - keyLength) {
       throw new IllegalArgumentException(
-          ("a segment with %d queries from row %d, %d keys from row %d and parent %d: ranges must not be negative, nor"
-                  + " the queries more than the keys")
+          ("a segment with %d queries from row %d, %d keys from row %d and parent %d: ranges must"
+               + " not be negative, nor the queries more than the keys")
               .formatted(queryLength, queryFirst, keyLength, keyFirst, parent));
     }
   }

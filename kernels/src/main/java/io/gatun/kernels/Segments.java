@@ -5,8 +5,9 @@ import java.util.BitSet;
 import java.util.List;
 
 /**
- * The segments of a batch, checked, with a table on the device. The table has {@value #TABLE_COLUMNS} integers a segment:
- * queryFirst, queryLength, keyFirst, keyLength, parent, position of own key 0.
+ * The segments of a batch, checked, with a table on the device. The table has {@value
+ * #TABLE_COLUMNS} integers a segment: queryFirst, queryLength, keyFirst, keyLength, parent,
+ * position of own key 0.
  */
 public final class Segments {
   /** Integers a segment in {@link #table}. */
@@ -33,15 +34,16 @@ public final class Segments {
    * @param list the segments, parents before children
    * @param arena frees the table when it closes
    * @return the segments
-   * @throws IllegalArgumentException when a parent does not come earlier, key ranges overlap, or the query ranges do not
-   *     cover rows 0 to their sum exactly once
+   * @throws IllegalArgumentException when a parent does not come earlier, key ranges overlap, or
+   *     the query ranges do not cover rows 0 to their sum exactly once
    */
   public static Segments of(Device device, List<Segment> list, Arena arena) {
     return of(list, Ints.allocate(device, "segments", list.size() * TABLE_COLUMNS, arena));
   }
 
   /**
-   * Checks segments and writes their table into memory that is there: for decoding, where segments grow with every token.
+   * Checks segments and writes their table into memory that is there: for decoding, where segments
+   * grow with every token.
    *
    * @param list the segments, parents before children
    * @param room at least {@value #TABLE_COLUMNS} integers a segment
@@ -74,10 +76,10 @@ public final class Segments {
       int parent = list.get(i).parent();
       if (parent >= i) {
         throw new IllegalArgumentException(
-            "segment %d has parent %d; parents must come before their children".formatted(i, parent));
+            "segment %d has parent %d; parents must come before their children"
+                .formatted(i, parent));
       }
-      starts[i] =
-          parent < 0 ? 0 : Math.addExact(starts[parent], list.get(parent).keyLength());
+      starts[i] = parent < 0 ? 0 : Math.addExact(starts[parent], list.get(parent).keyLength());
     }
     return starts;
   }

@@ -36,8 +36,9 @@ public final class CpuBuffer implements Buffer {
   }
 
   /**
-   * The address as a number: the only way to one, and only after checking that the memory is live and that this thread may
-   * use it. Valid while the caller holds the device's lock, because freeing takes the lock as well.
+   * The address as a number: the only way to one, and only after checking that the memory is live
+   * and that this thread may use it. Valid while the caller holds the device's lock, because
+   * freeing takes the lock as well.
    */
   long pointer() {
     if (!memory.scope().isAlive()) {

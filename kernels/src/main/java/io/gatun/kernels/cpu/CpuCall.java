@@ -1,44 +1,31 @@
 package io.gatun.kernels.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import io.gatun.kernels.Buffer;
-import io.gatun.kernels.DType;
-import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
- * The arguments of one C call: pushed in the order of the C parameters, structs written into a frame that the device
- * allocated once. Used only inside {@link CpuDevice#call}, which holds the device's lock, so nothing is allocated a call.
+ * The arguments of one C call: pushed in the order of the C parameters, structs written into a
+ * frame that the device allocated once. Used only inside {@link CpuDevice#call}, which holds the
+ * device's lock, so nothing is allocated a call.
  */
-public final class CpuCall {
+public final class CpuCall extends CpuFrame {
   private static final int MAX_ARGUMENTS = 24;
-  private static final long MATRIX_BYTES = 40;
-  private static final long RESULT_AT = 0;
-  private static final long FIRST_STRUCT = 64;
 
-  private final CpuDevice device;
-  private final MemorySegment frame;
   private final long[] words = new long[MAX_ARGUMENTS];
   private final Matrix[] shown = new Matrix[MAX_ARGUMENTS];
   private CpuKernel kernel = CpuKernel.ADD;
   private int count;
-  private long top = FIRST_STRUCT;
 
   CpuCall(CpuDevice device, MemorySegment frame) {
-    this.device = device;
-    this.frame = frame;
+    super(device, frame);
   }
 
   void begin(CpuKernel next) {
     kernel = next;
     count = 0;
-    top = FIRST_STRUCT;
+    clear();
   }
 
   /**
@@ -51,7 +38,7 @@ public final class CpuCall {
     shown[count] = m;
     long at = place(MATRIX_BYTES);
     writeMatrix(at, m);
-    return push('m', frame.address() + at);
+    return push('m', address(at));
   }
 
   /**
@@ -61,8 +48,8 @@ public final class CpuCall {
    */
   public CpuCall absent() {
     long at = place(MATRIX_BYTES);
-    frame.asSlice(at, MATRIX_BYTES).fill((byte) 0);
-    return push('m', frame.address() + at);
+    writeMatrix(at, 0, 0, 0, 0, 0);
+    return push('m', address(at));
   }
 
   /**
@@ -74,7 +61,7 @@ public final class CpuCall {
   public CpuCall ints(Ints ints) {
     long at = place(MATRIX_BYTES);
     writeMatrix(at, pin(ints.buffer(), ints.offset()), ints.length(), 1, 1, 3);
-    return push('m', frame.address() + at);
+    return push('m', address(at));
   }
 
   /**
@@ -123,7 +110,7 @@ public final class CpuCall {
    * @return this
    */
   public CpuCall result() {
-    return push('r', frame.address() + RESULT_AT);
+    return push('r', address(RESULT_AT));
   }
 
   /**
@@ -133,117 +120,7 @@ public final class CpuCall {
    * @return this
    */
   public CpuCall struct(long at) {
-    return push('s', frame.address() + at);
-  }
-
-  /**
-   * Room for a struct or an array of structs, aligned to 8 bytes; its bytes are those of an earlier call.
-   *
-   * @param bytes size
-   * @return offset in the frame, for the writers below
-   */
-  public long place(long bytes) {
-    long at = top;
-    long end = Math.addExact(at, bytes + 7 & -8L);
-    if (bytes < 0 || end > frame.byteSize()) {
-      throw new DeviceException(
-          "%s: its arguments need more than the %d bytes of the call frame; split the call"
-              .formatted(kernel.stem(), frame.byteSize()));
-    }
-    top = end;
-    return at;
-  }
-
-  /**
-   * Writes a gatun_matrix into the frame.
-   *
-   * @param at offset in the frame
-   * @param m a matrix of this device
-   */
-  public void writeMatrix(long at, Matrix m) {
-    int dtype = code(m.dtype());
-    writeMatrix(at, pin(m.buffer(), m.offset()), m.rows(), m.cols(), m.rowStride(), dtype);
-  }
-
-  private void writeMatrix(long at, long data, long rows, long cols, long stride, int dtype) {
-    frame.set(JAVA_LONG, at, data);
-    frame.set(JAVA_LONG, at + 8, rows);
-    frame.set(JAVA_LONG, at + 16, cols);
-    frame.set(JAVA_LONG, at + 24, stride);
-    frame.set(JAVA_INT, at + 32, dtype);
-    frame.set(JAVA_INT, at + 36, 0);
-  }
-
-  /**
-   * Writes an int64_t or a pointer into the frame.
-   *
-   * @param at offset in the frame
-   * @param value the value
-   */
-  public void writeLong(long at, long value) {
-    frame.set(JAVA_LONG, at, value);
-  }
-
-  /**
-   * Writes an int32_t into the frame.
-   *
-   * @param at offset in the frame
-   * @param value the value
-   */
-  public void writeInt(long at, int value) {
-    frame.set(JAVA_INT, at, value);
-  }
-
-  /**
-   * Writes a float into the frame.
-   *
-   * @param at offset in the frame
-   * @param value the value
-   */
-  public void writeFloat(long at, float value) {
-    frame.set(JAVA_FLOAT, at, value);
-  }
-
-  /**
-   * Address of an offset in the frame, to be written into another struct.
-   *
-   * @param at offset in the frame
-   * @return the address
-   */
-  public long address(long at) {
-    return frame.address() + at;
-  }
-
-  /**
-   * Address of a byte of a buffer, checked to be live; valid until the call returns.
-   *
-   * @param buffer a buffer of this device
-   * @param offset a byte of it
-   * @return the address
-   */
-  public long pin(Buffer buffer, long offset) {
-    var cpu = switch (buffer) {
-      case CpuBuffer b -> b;
-    };
-    if (cpu.device() != device) {
-      throw new IllegalArgumentException(
-          "%s: buffer %s belongs to another device".formatted(kernel.stem(), buffer.name()));
-    }
-    return cpu.pointer() + offset;
-  }
-
-  /**
-   * Code of an element type in gatun_kernels.h.
-   *
-   * @param dtype the type
-   * @return its gatun_dtype
-   */
-  public static int code(DType dtype) {
-    return switch (dtype) {
-      case F32 -> 0;
-      case F16 -> 1;
-      case BF16 -> 2;
-    };
+    return push('s', address(at));
   }
 
   private CpuCall push(char kind, long word) {
@@ -257,6 +134,11 @@ public final class CpuCall {
     return this;
   }
 
+  @Override
+  String stem() {
+    return kernel.stem();
+  }
+
   void requireComplete() {
     if (count != kernel.parameters().length()) {
       throw new IllegalStateException(
@@ -265,13 +147,11 @@ public final class CpuCall {
     }
   }
 
-  /** Drops the matrices kept for messages, so that the device does not hold on to closed buffers. */
+  /**
+   * Drops the matrices kept for messages, so that the device does not hold on to closed buffers.
+   */
   void end() {
-    java.util.Arrays.fill(shown, 0, count, null);
-  }
-
-  double resultDouble() {
-    return frame.get(JAVA_DOUBLE, RESULT_AT);
+    Arrays.fill(shown, 0, count, null);
   }
 
   /** The matrices among the arguments, in order: "1x2048 F32, 13x4096 BF16". */

@@ -4,23 +4,19 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import com.sun.management.OperatingSystemMXBean;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.MemoryUse;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.management.ManagementFactory;
-import java.util.HashSet;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
 /**
- * The CPU as a device: memory, threads and scratch, and the one way into the C functions. One lock serialises calls, copies
- * and frees, so an arena that is closed during a call frees its memory after the call.
+ * The CPU as a device: memory, threads and scratch, and the one way into the C functions. One lock
+ * serialises calls, copies and frees, so an arena that is closed during a call frees its memory
+ * after the call.
  */
 public final class CpuDevice implements Device {
   private static final long SCRATCH_BYTES = 8L << 20;
@@ -30,27 +26,22 @@ public final class CpuDevice implements Device {
   private final int threads;
   private final CpuVariant variant;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Set<CpuBuffer> live = new HashSet<>();
-  private final long capacity;
   private final Arena arena;
   private final NativeLibrary library;
-  private final MemorySegment out;
+  private final CpuMemory memory;
   private final MemorySegment pool;
   private final MemorySegment scratch;
   private final CpuHandles handles;
   private final CpuCall call;
-  private long allocated;
-  private long peak;
   private boolean closed;
 
   private CpuDevice(int threads, CpuVariant variant, Arena arena) {
     this.threads = threads;
     this.variant = variant;
     this.arena = arena;
-    capacity =
-        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
     library = NativeLibrary.load(variant, arena);
-    out = arena.allocate(ADDRESS);
+    memory = new CpuMemory(this, lock, library, arena);
+    var out = arena.allocate(ADDRESS);
     scratch = library.map(threads * SCRATCH_BYTES, out);
     if (scratch.equals(MemorySegment.NULL)) {
       throw new DeviceException("no memory for the scratch of %d threads".formatted(threads));
@@ -136,7 +127,8 @@ public final class CpuDevice implements Device {
       int status = handles.invoke(kernel, call);
       if (status != 0) {
         throw new DeviceException(
-            "%s: %s (matrices %s; %s)".formatted(kernel.stem(), reason(status), call.shapes(), this));
+            "%s: %s (matrices %s; %s)"
+                .formatted(kernel.stem(), reason(status), call.shapes(), this));
       }
     } finally {
       call.end();
@@ -156,49 +148,10 @@ public final class CpuDevice implements Device {
 
   @Override
   public Buffer allocate(String name, long bytes, Arena owner) {
-    if (bytes < 0) {
-      throw new IllegalArgumentException("%s cannot have %d bytes".formatted(name, bytes));
-    }
     lock.lock();
     try {
       requireOpen();
-      long mapped = Math.max(bytes, 1);
-      var address = bytes > capacity - allocated ? MemorySegment.NULL : library.map(mapped, out);
-      if (address.equals(MemorySegment.NULL)) {
-        throw new DeviceException(
-            "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
-                .formatted(name, bytes, allocated, capacity, memory().table()));
-      }
-      return own(name, bytes, owner, address, mapped);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private CpuBuffer own(
-      String name, long bytes, Arena owner, MemorySegment address, long mapped) {
-    // The cleanup cannot name the buffer, which is made after it: the set finds it by its segment's address.
-    var registered = new CpuBuffer[1];
-    MemorySegment memory;
-    try {
-      memory = address.reinterpret(bytes, owner, ignored -> free(registered[0], address, mapped));
-    } catch (RuntimeException e) {
-      library.unmap(address, mapped);
-      throw e;
-    }
-    registered[0] = new CpuBuffer(this, name, memory);
-    live.add(registered[0]);
-    allocated += bytes;
-    peak = Math.max(peak, allocated);
-    return registered[0];
-  }
-
-  private void free(CpuBuffer buffer, MemorySegment address, long mapped) {
-    lock.lock();
-    try {
-      live.remove(buffer);
-      allocated -= buffer.bytes();
-      library.unmap(address, mapped);
+      return memory.allocate(name, bytes, owner);
     } finally {
       lock.unlock();
     }
@@ -208,7 +161,7 @@ public final class CpuDevice implements Device {
   public void upload(MemorySegment from, Buffer to, long toOffset) {
     lock.lock();
     try {
-      MemorySegment.copy(from, 0, memory(to), toOffset, from.byteSize());
+      MemorySegment.copy(from, 0, segment(to), toOffset, from.byteSize());
     } finally {
       lock.unlock();
     }
@@ -218,7 +171,7 @@ public final class CpuDevice implements Device {
   public void download(Buffer from, long fromOffset, MemorySegment to) {
     lock.lock();
     try {
-      MemorySegment.copy(memory(from), fromOffset, to, 0, to.byteSize());
+      MemorySegment.copy(segment(from), fromOffset, to, 0, to.byteSize());
     } finally {
       lock.unlock();
     }
@@ -228,13 +181,13 @@ public final class CpuDevice implements Device {
   public void zero(Buffer buffer) {
     lock.lock();
     try {
-      memory(buffer).fill((byte) 0);
+      segment(buffer).fill((byte) 0);
     } finally {
       lock.unlock();
     }
   }
 
-  private MemorySegment memory(Buffer buffer) {
+  private MemorySegment segment(Buffer buffer) {
     requireOpen();
     return switch (buffer) {
       case CpuBuffer b when b.device() == this -> b.memory();
@@ -254,9 +207,7 @@ public final class CpuDevice implements Device {
   public MemoryUse memory() {
     lock.lock();
     try {
-      var byName = new TreeMap<String, Long>();
-      live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
-      return new MemoryUse(allocated, peak, capacity, byName);
+      return memory.use();
     } finally {
       lock.unlock();
     }
@@ -269,11 +220,7 @@ public final class CpuDevice implements Device {
       if (closed) {
         return;
       }
-      if (!live.isEmpty()) {
-        throw new DeviceException(
-            "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
-                .formatted(this, allocated, live.size(), memory().table()));
-      }
+      memory.requireEmpty();
       closed = true;
       if (threads > 1) {
         library.closePool(pool);

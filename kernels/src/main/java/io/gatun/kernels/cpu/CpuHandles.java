@@ -16,9 +16,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 
 /**
- * One handle for each C function of a loaded library, made at its first call. A handle has the type (CpuCall) -> int: it
- * takes its arguments out of the call, so that an op pushes them in one line and nothing is boxed. Guarded by the device's
- * lock.
+ * One handle for each C function of a loaded library, made at its first call. A handle has the type
+ * (CpuCall) -> int: it takes its arguments out of the call, so that an op pushes them in one line
+ * and nothing is boxed. Guarded by the device's lock.
  */
 final class CpuHandles {
   private static final MethodHandle LONG_WORD = getter("word", long.class);
@@ -54,11 +54,10 @@ final class CpuHandles {
     MemorySegment address =
         library
             .find(kernel.symbol())
-            .orElseThrow(
-                () ->
-                    new DeviceException(
-                        "the native library has no function %s; rebuild it with mvn -pl native generate-resources"
-                            .formatted(kernel.symbol())));
+            .orElseThrow(() ->
+                new DeviceException(
+                    "the native library has no function %s; rebuild it with mvn -pl native generate-resources"
+                        .formatted(kernel.symbol())));
     String parameters = kernel.parameters();
     var layouts = new MemoryLayout[parameters.length() + 1];
     var getters = new MethodHandle[parameters.length()];

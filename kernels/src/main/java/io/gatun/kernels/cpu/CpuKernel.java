@@ -3,9 +3,10 @@ package io.gatun.kernels.cpu;
 import java.util.Locale;
 
 /**
- * The C functions of {@code gatun_kernels.h}: constant RMS_NORM is {@code gatun_rms_norm}. The letters are its parameters
- * after the context: {@code m} const gatun_matrix*, {@code s} a pointer to another struct, {@code i} int32_t, {@code l}
- * int64_t, {@code f} float, {@code d} double, {@code r} double* for a result. A test compares them with the header.
+ * The C functions of {@code gatun_kernels.h}: constant RMS_NORM is {@code gatun_rms_norm}. The
+ * letters are its parameters after the context: {@code m} const gatun_matrix*, {@code s} a pointer
+ * to another struct, {@code i} int32_t, {@code l} int64_t, {@code f} float, {@code d} double,
+ * {@code r} double* for a result. A test compares them with the header.
  */
 public enum CpuKernel {
   /** x, ySum. */

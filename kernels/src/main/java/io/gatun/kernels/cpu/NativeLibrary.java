@@ -25,8 +25,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * The native library of one variant: unpacked from the jar into the user's cache, in a folder named after its content, and
- * loaded for as long as an arena lives. Also the functions of it that are no kernels: memory, threads, features.
+ * The native library of one variant: unpacked from the jar into the user's cache, in a folder named
+ * after its content, and loaded for as long as an arena lives. Also the functions of it that are no
+ * kernels: memory, threads, features.
  */
 public final class NativeLibrary {
   private static final int ABI_VERSION = 1;
@@ -98,7 +99,8 @@ public final class NativeLibrary {
   void unmap(MemorySegment memory, long bytes) {
     var type = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG);
     if (status("gatun_unmap", type, memory, bytes) != 0) {
-      throw new DeviceException("the operating system refused to take back %d bytes".formatted(bytes));
+      throw new DeviceException(
+          "the operating system refused to take back %d bytes".formatted(bytes));
     }
   }
 
@@ -106,7 +108,8 @@ public final class NativeLibrary {
     var type = FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS);
     if (status("gatun_pool_open", type, threads, out) != 0) {
       throw new DeviceException(
-          "the operating system gave fewer than %d threads; open the device with fewer".formatted(threads));
+          "the operating system gave fewer than %d threads; open the device with fewer"
+              .formatted(threads));
     }
     return out.get(ADDRESS, 0);
   }
@@ -147,7 +150,9 @@ public final class NativeLibrary {
       return file;
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "the native library cannot be unpacked; point -Dgatun.cache at a folder that can be written", e);
+          "the native library cannot be unpacked; point -Dgatun.cache at a folder that can be"
+              + " written",
+          e);
     }
   }
 

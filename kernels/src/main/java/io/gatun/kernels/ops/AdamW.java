@@ -6,12 +6,15 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 
-/** The optimizer AdamW (decoupled weight decay, as in PyTorch) on flat parameters. C: gatun_adam_w. */
+/**
+ * The optimizer AdamW (decoupled weight decay, as in PyTorch) on flat parameters. C: gatun_adam_w.
+ */
 public final class AdamW {
   private AdamW() {}
 
   /**
-   * The numbers of the update. They are doubles because 1 - beta2 would lose half its digits in F32.
+   * The numbers of the update. They are doubles because 1 - beta2 would lose half its digits in
+   * F32.
    *
    * @param lr learning rate of this step
    * @param beta1 decay of the first moment, 0 to below 1
@@ -30,8 +33,8 @@ public final class AdamW {
   }
 
   /**
-   * g = grads * gradScale; p = p (1 - lr wd); m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p = p - lr / (1 -
-   * beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+   * g = grads * gradScale; p = p (1 - lr wd); m = beta1 m + (1 - beta1) g; v = beta2 v + (1 -
+   * beta2) g^2; p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
    *
    * @param params (1, n), F32, updated
    * @param grads (1, n), F32
@@ -47,7 +50,8 @@ public final class AdamW {
     Check.same("adam_w", "grads", grads, params);
     Check.same("adam_w", "m", m, params);
     Check.same("adam_w", "v", v, params);
-    Check.that(t >= 1, "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
+    Check.that(
+        t >= 1, "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
     Device device = params.buffer().device();
     switch (device) {
       case CpuDevice cpu ->

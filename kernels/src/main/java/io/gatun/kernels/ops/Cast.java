@@ -10,7 +10,8 @@ public final class Cast {
   private Cast() {}
 
   /**
-   * to = from, rounded to nearest even, subnormal numbers and NaN kept, too large ones to infinity. Equal types copy bits.
+   * to = from, rounded to nearest even, subnormal numbers and NaN kept, too large ones to infinity.
+   * Equal types copy bits.
    *
    * @param from (rows, cols), any type
    * @param to (rows, cols), any type; may be from when the types are equal

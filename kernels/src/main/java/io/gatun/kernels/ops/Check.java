@@ -6,8 +6,9 @@ import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 
 /**
- * What every op checks before it calls a kernel. Each method takes the op's stem, the argument's name and a matrix (its
- * anchor) whose device the argument must share; messages read "rms_norm: gamma is 1x2048 F32, must be 1x4096 F32".
+ * What every op checks before it calls a kernel. Each method takes the op's stem, the argument's
+ * name and a matrix (its anchor) whose device the argument must share; messages read "rms_norm:
+ * gamma is 1x2048 F32, must be 1x4096 F32".
  */
 final class Check {
   private Check() {}
@@ -16,13 +17,15 @@ final class Check {
   static Device compute(String op, String name, Matrix x) {
     if (x.dtype() == DType.F16) {
       throw new IllegalArgumentException(
-          "%s: %s is %s; computing is in F32 or BF16, cast it first".formatted(op, name, x.shape()));
+          "%s: %s is %s; computing is in F32 or BF16, cast it first"
+              .formatted(op, name, x.shape()));
     }
     return x.buffer().device();
   }
 
   /** A matrix of exactly this shape and type, on the anchor's device. */
-  static void matrix(String op, String name, Matrix m, DType dtype, int rows, int cols, Matrix anchor) {
+  static void matrix(
+      String op, String name, Matrix m, DType dtype, int rows, int cols, Matrix anchor) {
     if (m.rows() != rows || m.cols() != cols || m.dtype() != dtype) {
       throw new IllegalArgumentException(
           "%s: %s is %s, must be %dx%d %s".formatted(op, name, m.shape(), rows, cols, dtype));

@@ -16,8 +16,9 @@ public final class CrossEntropy {
   private CrossEntropy() {}
 
   /**
-   * With z = logits, or z = softCap * tanh(logits / softCap): rowLoss = weight * (logsumexp(z) - z[label]), and logits
-   * become weight * (softmax(z) - onehot(label)) * dz/dlogits. A row labelled {@link #IGNORED} gets loss 0 and gradient 0.
+   * With z = logits, or z = softCap * tanh(logits / softCap): rowLoss = weight * (logsumexp(z) -
+   * z[label]), and logits become weight * (softmax(z) - onehot(label)) * dz/dlogits. A row labelled
+   * {@link #IGNORED} gets loss 0 and gradient 0.
    *
    * @param logits (rows, vocabulary), F32 or BF16; replaced by the gradient
    * @param labels one a row: 0 to vocabulary - 1, or {@link #IGNORED}
@@ -33,7 +34,11 @@ public final class CrossEntropy {
     Check.matrix("cross_entropy", "weights", weights, DType.F32, logits.rows(), 1, logits);
     Check.matrix("cross_entropy", "rowLoss", rowLoss, DType.F32, logits.rows(), 1, logits);
     Check.that(
-        softCap >= 0, "cross_entropy", "the soft cap is %s, must not be negative (logits %s)", softCap, logits.shape());
+        softCap >= 0,
+        "cross_entropy",
+        "the soft cap is %s, must not be negative (logits %s)",
+        softCap,
+        logits.shape());
     switch (device) {
       case CpuDevice cpu ->
           cpu.call(

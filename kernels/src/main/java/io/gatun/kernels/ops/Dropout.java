@@ -9,8 +9,9 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 
 /**
- * Inverted dropout. Feature f of a token is kept when {@link Philox#unit} of word f % 4 of {@link Philox#words}(seed, f / 4,
- * token index, step, {@link DropoutKey#word}) is at least p. C: gatun_dropout.
+ * Inverted dropout. Feature f of a token is kept when {@link Philox#unit} of word f % 4 of {@link
+ * Philox#words}(seed, f / 4, token index, step, {@link DropoutKey#word}) is at least p. C:
+ * gatun_dropout.
  */
 public final class Dropout {
   private Dropout() {}
@@ -47,7 +48,11 @@ public final class Dropout {
     Check.same("dropout", "y", y, x);
     Check.ints("dropout", "tokenIndex", tokenIndex, x.rows(), x);
     Check.that(
-        p >= 0 && p < 1, "dropout", "the probability is %s, must be 0 to below 1 (x is %s)", p, x.shape());
+        p >= 0 && p < 1,
+        "dropout",
+        "the probability is %s, must be 0 to below 1 (x is %s)",
+        p,
+        x.shape());
     switch (device) {
       case CpuDevice cpu ->
           cpu.call(

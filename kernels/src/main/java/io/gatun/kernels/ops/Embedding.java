@@ -25,13 +25,13 @@ public final class Embedding {
     switch (device) {
       case CpuDevice cpu ->
           cpu.call(
-              CpuKernel.EMBEDDING_FORWARD,
-              c -> c.matrix(table).ints(ids).number(scale).matrix(y));
+              CpuKernel.EMBEDDING_FORWARD, c -> c.matrix(table).ints(ids).number(scale).matrix(y));
     }
   }
 
   /**
-   * dTable[ids[i]] += dy[i] * scale, for i = 0, 1, ... in this order. Also scatters rows of gradients.
+   * dTable[ids[i]] += dy[i] * scale, for i = 0, 1, ... in this order. Also scatters rows of
+   * gradients.
    *
    * @param dy (ids, cols), F32 or BF16
    * @param ids row numbers, 0 to entries - 1

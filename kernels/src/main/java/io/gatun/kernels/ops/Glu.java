@@ -22,8 +22,7 @@ public final class Glu {
     switch (device) {
       case CpuDevice cpu ->
           cpu.call(
-              CpuKernel.GLU_FORWARD,
-              c -> c.integer(activation.ordinal()).matrix(gateUp).matrix(h));
+              CpuKernel.GLU_FORWARD, c -> c.integer(activation.ordinal()).matrix(gateUp).matrix(h));
     }
   }
 

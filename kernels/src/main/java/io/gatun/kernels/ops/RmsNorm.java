@@ -7,8 +7,9 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 
 /**
- * Root-mean-square norm within groups of n columns: a whole row when gamma is as wide as x, one attention head when gamma
- * is as wide as a head. C: gatun_rms_norm_forward, gatun_rms_norm_backward.
+ * Root-mean-square norm within groups of n columns: a whole row when gamma is as wide as x, one
+ * attention head when gamma is as wide as a head. C: gatun_rms_norm_forward,
+ * gatun_rms_norm_backward.
  */
 public final class RmsNorm {
   private RmsNorm() {}
@@ -31,7 +32,8 @@ public final class RmsNorm {
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_FORWARD,
-              c -> c.matrix(x).matrix(gamma).number(gammaOffset).number(eps).matrix(y).matrix(rstd));
+              c ->
+                  c.matrix(x).matrix(gamma).number(gammaOffset).number(eps).matrix(y).matrix(rstd));
     }
   }
 

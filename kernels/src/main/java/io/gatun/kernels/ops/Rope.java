@@ -11,8 +11,8 @@ public final class Rope {
   private Rope() {}
 
   /**
-   * In each head, (x[j], x[j + h]) becomes (x[j] cos[j] - x[j + h] sin[j], x[j + h] cos[j] + x[j] sin[j]) for j below h =
-   * cos.cols; columns from 2h on stay as they are.
+   * In each head, (x[j], x[j + h]) becomes (x[j] cos[j] - x[j + h] sin[j], x[j + h] cos[j] + x[j]
+   * sin[j]) for j below h = cos.cols; columns from 2h on stay as they are.
    *
    * @param x (tokens, heads * headDim), F32 or BF16, in place
    * @param cos (tokens, h), F32, h at most headDim / 2
@@ -54,7 +54,8 @@ public final class Rope {
     switch (device) {
       case CpuDevice cpu ->
           cpu.call(
-              CpuKernel.ROPE, c -> c.matrix(x).matrix(cos).matrix(sin).integer(headDim).integer(inverse));
+              CpuKernel.ROPE,
+              c -> c.matrix(x).matrix(cos).matrix(sin).integer(headDim).integer(inverse));
     }
   }
 }

@@ -68,7 +68,9 @@ class CpuDeviceTest {
         Arena arena = Arena.ofConfined()) {
       device.allocate("base.nf4", 64, arena);
       var e = assertThrows(DeviceException.class, () -> device.allocate("kv", 1L << 60, arena));
-      assertTrue(e.getMessage().startsWith("no memory for kv: 1,152,921,504,606,846,976 bytes"), e.getMessage());
+      assertTrue(
+          e.getMessage().startsWith("no memory for kv: 1,152,921,504,606,846,976 bytes"),
+          e.getMessage());
       assertTrue(e.getMessage().contains("64  base.nf4"), e.getMessage());
       assertEquals(64, device.memory().allocated());
     }
@@ -91,17 +93,17 @@ class CpuDeviceTest {
     try (Device device = Device.cpu(1, CpuVariant.PLAIN);
         Arena arena = Arena.ofConfined()) {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 1, 1, arena);
-      var thrown = new AtomicReference<RuntimeException>(new IllegalStateException("nothing thrown"));
+      var thrown =
+          new AtomicReference<RuntimeException>(new IllegalStateException("nothing thrown"));
       var other =
           Thread.ofPlatform()
-              .start(
-                  () -> {
-                    try {
-                      Add.run(x, x);
-                    } catch (RuntimeException e) {
-                      thrown.set(e);
-                    }
-                  });
+              .start(() -> {
+                try {
+                  Add.run(x, x);
+                } catch (RuntimeException e) {
+                  thrown.set(e);
+                }
+              });
       other.join();
       assertEquals(WrongThreadException.class, thrown.get().getClass());
     }
@@ -132,12 +134,11 @@ class CpuDeviceTest {
       for (int i = 0; i < threads.length; i++) {
         threads[i] =
             Thread.ofPlatform()
-                .start(
-                    () -> {
-                      for (int j = 0; j < 200; j++) {
-                        Add.run(one, sum);
-                      }
-                    });
+                .start(() -> {
+                  for (int j = 0; j < 200; j++) {
+                    Add.run(one, sum);
+                  }
+                });
       }
       for (Thread thread : threads) {
         thread.join();

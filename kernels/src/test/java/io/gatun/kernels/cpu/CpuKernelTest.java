@@ -13,8 +13,11 @@ import org.junit.jupiter.api.Test;
 class CpuKernelTest {
   @Test
   void bindingsEqualTheHeader() throws IOException {
-    String header = Files.readString(Path.of(System.getProperty("gatun.root"), "native/include/gatun_kernels.h"));
-    String kernels = header.substring(header.indexOf("// ---- Kernels ----")).replaceAll("//[^\n]*", "");
+    String header =
+        Files.readString(
+            Path.of(System.getProperty("gatun.root"), "native/include/gatun_kernels.h"));
+    String kernels =
+        header.substring(header.indexOf("// ---- Kernels ----")).replaceAll("//[^\n]*", "");
     var declared = new TreeMap<String, String>();
     var function = Pattern.compile("int32_t (gatun_\\w+)\\(([^)]*)\\);").matcher(kernels);
     while (function.find()) {
@@ -30,8 +33,20 @@ class CpuKernelTest {
   private static String letters(String parameters) {
     var types =
         Map.of(
-            "const gatun_context*", "c", "const gatun_matrix*", "m", "int32_t", "i", "int64_t", "l", "float", "f", "double",
-            "d", "double*", "r");
+            "const gatun_context*",
+            "c",
+            "const gatun_matrix*",
+            "m",
+            "int32_t",
+            "i",
+            "int64_t",
+            "l",
+            "float",
+            "f",
+            "double",
+            "d",
+            "double*",
+            "r");
     var letters = new StringBuilder();
     for (String parameter : parameters.split(",")) {
       String type = parameter.strip().replaceAll("\\s*\\w+$", "");

@@ -11,8 +11,9 @@ import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 
 /**
- * The parameter source of every op test: {@code @MethodSource("io.gatun.kernels.ops.Devices#all")}. Every variant is listed,
- * with 1 and 2 threads; one that this machine cannot run is reported as skipped.
+ * The parameter source of every op test: {@code @MethodSource("io.gatun.kernels.ops.Devices#all")}.
+ * Every variant is listed, with 1 and 2 threads; one that this machine cannot run is reported as
+ * skipped.
  */
 public final class Devices {
   private Devices() {}
@@ -35,13 +36,15 @@ public final class Devices {
    */
   public record Choice(CpuVariant variant, int threads) {
     /**
-     * Opens the device and an arena, runs the test, closes the arena, requires that nothing is live, closes the device.
+     * Opens the device and an arena, runs the test, closes the arena, requires that nothing is
+     * live, closes the device.
      *
      * @param test what to do
      */
     public void run(BiConsumer<Device, Arena> test) {
       assumeTrue(
-          CpuVariant.available().contains(variant), "this machine cannot run " + variant + " kernels");
+          CpuVariant.available().contains(variant),
+          "this machine cannot run " + variant + " kernels");
       try (Device device = Device.cpu(threads, variant)) {
         try (Arena arena = Arena.ofConfined()) {
           test.accept(device, arena);

@@ -7,7 +7,8 @@ public final class FiniteDifferences {
   private FiniteDifferences() {}
 
   /**
-   * The gradient of sum(dy * f(x)) by x: (f(x + h) - f(x - h)) / 2h, with h = 2^-17, whose error is some 1e-10.
+   * The gradient of sum(dy * f(x)) by x: (f(x + h) - f(x - h)) / 2h, with h = 2^-17, whose error is
+   * some 1e-10.
    *
    * @param f the forward function; must not change its argument
    * @param x where

@@ -12,7 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
 
-/** Matrices for tests: seeded random numbers, in views with a gap after each row and guards around, and their values. */
+/**
+ * Matrices for tests: seeded random numbers, in views with a gap after each row and guards around,
+ * and their values.
+ */
 public final class Samples {
   /** One, odd, one past a warp, one past a block, and one that is nothing in particular. */
   public static final int[] SIZES = {1, 13, 33, 65, 207};
@@ -79,7 +82,8 @@ public final class Samples {
    * @param arena owner
    * @return the view
    */
-  public static Matrix random(Device device, DType dtype, int rows, int cols, long seed, Arena arena) {
+  public static Matrix random(
+      Device device, DType dtype, int rows, int cols, long seed, Arena arena) {
     return strided(device, dtype, rows, cols, normal(seed, rows * cols), arena);
   }
 
@@ -115,7 +119,10 @@ public final class Samples {
       int row = i / size / m.rowStride() - 1;
       int col = i / size % m.rowStride();
       if (row < 0 || row >= m.rows() || col >= m.cols()) {
-        assertEquals(GUARD, bytes[i], "a byte outside the matrix was written: row " + row + ", column " + col);
+        assertEquals(
+            GUARD,
+            bytes[i],
+            "a byte outside the matrix was written: row " + row + ", column " + col);
       }
     }
   }

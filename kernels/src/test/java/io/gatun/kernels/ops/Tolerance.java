@@ -6,13 +6,14 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.gatun.kernels.DType;
 
 /**
- * How far a kernel may lie from its reference: the only source of tolerances. With u = 2^-p the unit roundoff of a type with
- * p significant bits, a result that was rounded once to its type after n additions in F32 may be off by
+ * How far a kernel may lie from its reference: the only source of tolerances. With u = 2^-p the
+ * unit roundoff of a type with p significant bits, a result that was rounded once to its type after
+ * n additions in F32 may be off by
  *
  * <pre>u(type) + (8 + 2 sqrt(n)) u(F32)</pre>
  *
- * relative to the larger of its own size and the root mean square of all results: rounding errors of a sum grow like the
- * root of its length, and a few more roundings come from the factors.
+ * relative to the larger of its own size and the root mean square of all results: rounding errors
+ * of a sum grow like the root of its length, and a few more roundings come from the factors.
  *
  * @param relative the bound
  */
