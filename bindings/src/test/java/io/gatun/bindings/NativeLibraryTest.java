@@ -1,7 +1,6 @@
 package io.gatun.bindings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -42,27 +41,13 @@ class NativeLibraryTest {
     assertTrue(opened.symbols().orElseThrow().find("JNI_OnLoad").isPresent());
   }
 
-  @Test
-  void opensTheCompanionFirstAndSurvivesABrokenOne() throws IOException {
-    Files.copy(anyLibrary(), folder.resolve("libnvrtc.so.13"));
-    Files.writeString(folder.resolve("libnvrtc-builtins.so.13.0"), "not a library");
-    assertTrue(NativeLibrary.NVRTC.open(List.of(folder)).symbols().isPresent());
-  }
-
-  @Test
-  void aFileThatIsNoLibraryIsOnTheListOfWhatWasTried() throws IOException {
-    var file = Files.writeString(folder.resolve("libcublasLt.so.13"), "not a library");
-    var opened = NativeLibrary.CUBLASLT.open(List.of(folder));
-    assertFalse(opened.symbols().isPresent() && opened.from().equals(file.toString()));
-    if (opened.symbols().isEmpty()) {
-      assertTrue(opened.from().contains(file.toString()), opened.from());
-    }
-  }
-
   /** A library of the running JDK that needs nothing which is not loaded already. */
   private static Path anyLibrary() throws IOException {
     try (var files = Files.list(SOME_LIBRARY)) {
-      return files.filter(f -> f.getFileName().toString().startsWith("libnet.")).findFirst().orElseThrow();
+      return files
+          .filter(f -> f.getFileName().toString().startsWith("libnet."))
+          .findFirst()
+          .orElseThrow();
     }
   }
 }
