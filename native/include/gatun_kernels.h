@@ -116,6 +116,29 @@ int32_t gatun_adam_w(const gatun_context* context, const gatun_matrix* params, c
 // *result = sum of squares of x, in f64, in a fixed order.
 int32_t gatun_squared_norm(const gatun_context* context, const gatun_matrix* x, double* result);
 
+typedef struct {
+  int32_t heads, kv_heads;  // query head h reads key head h / (heads / kv_heads)
+  int32_t head_dim;
+  int32_t window;           // 0: none; else key j is visible to query i only when i - j < window, in positions
+  float scale;
+  float soft_cap;           // 0: none; else scores become soft_cap * tanh(score / soft_cap)
+} gatun_attention_shape;
+
+// o = softmax(scores) v with scores = scale * q kT for each query head; lse = log of the sum of exp(scores).
+// segments: six int32 a segment: query_first, query_length, key_first, key_length, parent or -1, position of its first key.
+// A query sees the keys of its segment and parent chain up to its own position; one that sees none has o 0, lse -infinity.
+// q, o: (tokens, heads * head_dim); k, v: (key rows, kv_heads * head_dim), one dtype, f32 or bf16; lse: f32 (tokens, heads).
+int32_t gatun_attention_forward(const gatun_context* context, const gatun_attention_shape* shape,
+                                const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,
+                                const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse);
+// p = exp(scores - lse), dp = d_o vT, ds = p (dp - sum of d_o * o), through the soft cap; dq = scale ds k,
+// dk = scale dsT q and dv = pT d_o summed over all queries that see a key. Key rows of no segment are left as they are.
+int32_t gatun_attention_backward(const gatun_context* context, const gatun_attention_shape* shape,
+                                 const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,
+                                 const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse,
+                                 const gatun_matrix* d_o, const gatun_matrix* dq, const gatun_matrix* dk,
+                                 const gatun_matrix* dv);
+
 #ifdef __cplusplus
 }
 #endif

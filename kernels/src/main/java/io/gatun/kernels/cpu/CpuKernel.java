@@ -36,7 +36,11 @@ public enum CpuKernel {
   /** params, grads, m, v, lr, beta1, beta2, eps, weightDecay, t, gradScale. */
   ADAM_W("mmmmdddddif"),
   /** x, result. */
-  SQUARED_NORM("mr");
+  SQUARED_NORM("mr"),
+  /** shape, segments, q, k, v, o, lse. */
+  ATTENTION_FORWARD("smmmmmm"),
+  /** shape, segments, q, k, v, o, lse, dO, dq, dk, dv. */
+  ATTENTION_BACKWARD("smmmmmmmmmm");
 
   private final String parameters;
 

@@ -1,0 +1,131 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.AttentionShape;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segments;
+import io.gatun.kernels.cpu.CpuCall;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+
+/**
+ * Causal grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}, each query seeing the keys of its
+ * segment and of the segment's parents up to its own position. C: gatun_attention_forward, gatun_attention_backward.
+ *
+ * <p>Scores are never stored: they are formed in tiles, and the backward pass forms them again from {@code lse}. A query's
+ * result depends on its own chain of keys only, in bits too: not on threads, nor on what else is in the batch. With BF16,
+ * the weights and the gradients of the scores are rounded to BF16 before they are multiplied.
+ */
+public final class Attention {
+  private static final long SHAPE_BYTES = 24;
+
+  private Attention() {}
+
+  /**
+   * Attends.
+   *
+   * @param shape heads, scale, window, soft cap
+   * @param segments who sees whom
+   * @param q (segments.queryRows(), heads * headDim), F32 or BF16; may be columns of a wider matrix, as may all others
+   * @param k (at least segments.keyRows(), kvHeads * headDim), of q's type
+   * @param v as k
+   * @param o (query rows, heads * headDim), of q's type, written
+   * @param lse (query rows, heads) F32, written: log of the sum of exp(score); -infinity for a query that sees no key
+   * @throws IllegalArgumentException when shapes, types or devices differ
+   */
+  public static void forward(
+      AttentionShape shape, Segments segments, Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
+    String op = "attention_forward";
+    Device device = check(op, shape, segments, q, k, v);
+    Check.same(op, "o", o, q);
+    Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
+    switch (device) {
+      case CpuDevice cpu ->
+          cpu.call(
+              CpuKernel.ATTENTION_FORWARD,
+              c -> inputs(c, shape, segments, q, k, v).matrix(o).matrix(lse));
+    }
+  }
+
+  /**
+   * Gradients of {@link #forward}, from what it read and wrote.
+   *
+   * @param shape as forward
+   * @param segments as forward
+   * @param q as forward
+   * @param k as forward
+   * @param v as forward
+   * @param o as forward wrote it
+   * @param lse as forward wrote it
+   * @param dO gradient of o, of its shape and type
+   * @param dq gradient of q, written
+   * @param dk gradient of k, written in the key rows of all segments: the sum over every query that sees the key, those of
+   *     child segments and of all heads of the group included
+   * @param dv gradient of v, likewise
+   * @throws IllegalArgumentException when shapes, types or devices differ
+   */
+  public static void backward(
+      AttentionShape shape,
+      Segments segments,
+      Matrix q,
+      Matrix k,
+      Matrix v,
+      Matrix o,
+      Matrix lse,
+      Matrix dO,
+      Matrix dq,
+      Matrix dk,
+      Matrix dv) {
+    String op = "attention_backward";
+    Device device = check(op, shape, segments, q, k, v);
+    Check.same(op, "o", o, q);
+    Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
+    Check.same(op, "dO", dO, q);
+    Check.same(op, "dq", dq, q);
+    Check.same(op, "dk", dk, k);
+    Check.same(op, "dv", dv, k);
+    switch (device) {
+      case CpuDevice cpu ->
+          cpu.call(
+              CpuKernel.ATTENTION_BACKWARD,
+              c ->
+                  inputs(c, shape, segments, q, k, v)
+                      .matrix(o)
+                      .matrix(lse)
+                      .matrix(dO)
+                      .matrix(dq)
+                      .matrix(dk)
+                      .matrix(dv));
+    }
+  }
+
+  private static Device check(
+      String op, AttentionShape shape, Segments segments, Matrix q, Matrix k, Matrix v) {
+    Device device = Check.compute(op, "q", q);
+    int queryColumns = Math.multiplyExact(shape.heads(), shape.headDim());
+    Check.matrix(op, "q", q, q.dtype(), segments.queryRows(), queryColumns, q);
+    Check.matrix(op, "k", k, q.dtype(), k.rows(), shape.kvHeads() * shape.headDim(), q);
+    Check.same(op, "v", v, k);
+    Check.ints(op, "segments", segments.table(), segments.table().length(), q);
+    Check.that(
+        k.rows() >= segments.keyRows(),
+        op,
+        "k is %s, the segments need at least %d rows",
+        k.shape(),
+        segments.keyRows());
+    return device;
+  }
+
+  private static CpuCall inputs(
+      CpuCall c, AttentionShape shape, Segments segments, Matrix q, Matrix k, Matrix v) {
+    long at = c.place(SHAPE_BYTES);
+    c.writeInt(at, shape.heads());
+    c.writeInt(at + 4, shape.kvHeads());
+    c.writeInt(at + 8, shape.headDim());
+    c.writeInt(at + 12, shape.window());
+    c.writeFloat(at + 16, shape.scale());
+    c.writeFloat(at + 20, shape.softCap());
+    return c.struct(at).ints(segments.table()).matrix(q).matrix(k).matrix(v);
+  }
+}

@@ -1,0 +1,114 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.AttentionShape;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segment;
+import io.gatun.kernels.Segments;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * The matrices of one attention, forward and backward, in guarded views with gaps. What a kernel must write holds guard bytes.
+ */
+record AttentionFixture(
+    AttentionShape shape,
+    Segments segments,
+    Matrix q,
+    Matrix k,
+    Matrix v,
+    Matrix dO,
+    Matrix o,
+    Matrix lse,
+    Matrix dq,
+    Matrix dk,
+    Matrix dv) {
+
+  static AttentionShape shape(int heads, int kvHeads, int headDim, int window, float softCap) {
+    return new AttentionShape(
+        heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window, softCap);
+  }
+
+  /** Normally distributed q, k, v and dO. */
+  static AttentionFixture random(
+      Device device, DType dtype, AttentionShape shape, List<Segment> list, long seed, Arena arena) {
+    var segments = Segments.of(device, list, arena);
+    int rows = segments.queryRows();
+    int keys = segments.keyRows();
+    int width = shape.heads() * shape.headDim();
+    int keyWidth = shape.kvHeads() * shape.headDim();
+    return new AttentionFixture(
+        shape,
+        segments,
+        Samples.random(device, dtype, rows, width, seed, arena),
+        Samples.random(device, dtype, keys, keyWidth, seed + 1, arena),
+        Samples.random(device, dtype, keys, keyWidth, seed + 2, arena),
+        Samples.random(device, dtype, rows, width, seed + 3, arena),
+        Samples.guarded(device, dtype, rows, width, arena),
+        Samples.guarded(device, DType.F32, rows, shape.heads(), arena),
+        Samples.guarded(device, dtype, rows, width, arena),
+        Samples.guarded(device, dtype, keys, keyWidth, arena),
+        Samples.guarded(device, dtype, keys, keyWidth, arena));
+  }
+
+  AttentionFixture forward() {
+    Attention.forward(shape, segments, q, k, v, o, lse);
+    return this;
+  }
+
+  AttentionFixture backward() {
+    Attention.backward(shape, segments, q, k, v, o, lse, dO, dq, dk, dv);
+    return this;
+  }
+
+  AttentionReference.Result reference() {
+    return AttentionReference.run(
+        shape,
+        segments.list(),
+        Samples.values(q),
+        Samples.values(k),
+        Samples.values(v),
+        Samples.values(dO));
+  }
+
+  /** Everything the two directions wrote. */
+  List<float[]> written() {
+    return List.of(o, lse, dq, dk, dv).stream().map(HostCopy::readFloats).toList();
+  }
+
+  void checkGuards() {
+    List.of(q, k, v, dO, o, lse, dq, dk, dv).forEach(Samples::checkGuards);
+  }
+
+  /** Training segments of these lengths, one after the other, with these parents. */
+  static List<Segment> packed(int[] lengths, int[] parents) {
+    var list = new ArrayList<Segment>();
+    int first = 0;
+    for (int i = 0; i < lengths.length; i++) {
+      list.add(new Segment(first, lengths[i], first, lengths[i], parents[i]));
+      first += lengths[i];
+    }
+    return list;
+  }
+
+  /** Random trees: roots, children and grandchildren, of random lengths up to a bound. */
+  static List<Segment> randomTrees(long seed, int count, int longest) {
+    var random = new Random(seed);
+    var lengths = new int[count];
+    var parents = new int[count];
+    var depth = new int[count];
+    for (int i = 0; i < count; i++) {
+      lengths[i] = 1 + random.nextInt(longest);
+      parents[i] = random.nextInt(i + 1) - 1;
+      if (parents[i] >= 0 && depth[parents[i]] == 2) {
+        parents[i] = Segment.NO_PARENT;
+      }
+      depth[i] = parents[i] < 0 ? 0 : depth[parents[i]] + 1;
+    }
+    return packed(lengths, parents);
+  }
+}
