@@ -8,5 +8,7 @@ module io.gatun.runtime {
   requires ai.djl.tokenizers;
   requires ai.djl.api;
 
+  exports io.gatun.runtime.adapter;
+  exports io.gatun.runtime.model;
   exports io.gatun.runtime.train;
 }

@@ -1,0 +1,106 @@
+package io.gatun.runtime.adapter;
+
+import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.model.LinearLayer;
+import io.gatun.runtime.model.Projection;
+import io.gatun.runtime.model.UnsupportedException;
+import io.gatun.runtime.model.WeightNames;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Finds the linear layers that get an adapter, by PEFT's rules in PEFT's order (formats.md 4.6).
+ */
+final class ModuleSelection {
+  /** What all-linear means in the files of every supported model. */
+  static final List<String> LINEAR_NAMES =
+      Arrays.stream(Projection.values()).flatMap(p -> p.siblings().stream()).toList();
+
+  private static final String ANY_LIST = ".*?\\.[^.]*\\.(\\d+)\\.";
+
+  private ModuleSelection() {}
+
+  /**
+   * The adapted layers of a decoder.
+   *
+   * @param config what to adapt
+   * @param decoder the shape of the base
+   * @return at least one, in the order of the model
+   * @throws IllegalArgumentException when nothing matches, or a module that is no linear layer does
+   * @throws UnsupportedException when embedding or head match
+   */
+  static List<AdaptedLayer> select(LoraConfig config, DecoderConfig decoder) {
+    if (!(config.targetModules() instanceof ModuleFilter.AllLinear)) {
+      WeightNames.otherModules(decoder).stream()
+          .filter(path -> matches(config, path))
+          .forEach(ModuleSelection::refuse);
+    }
+    var adapted =
+        decoder.linearLayers().stream()
+            .filter(linear -> matches(config, linear.path()))
+            .map(linear -> adapted(config, linear))
+            .toList();
+    if (adapted.isEmpty()) {
+      throw new IllegalArgumentException(
+          "target_modules "
+              + describe(config.targetModules())
+              + " match no linear layer of the model; its layers are named like "
+              + decoder.linearLayers().getFirst().path());
+    }
+    return adapted;
+  }
+
+  private static AdaptedLayer adapted(LoraConfig config, LinearLayer linear) {
+    return new AdaptedLayer(linear, config.rankOf(linear.path()), config.scaleOf(linear.path()));
+  }
+
+  private static void refuse(String path) {
+    if (path.equals(WeightNames.EMBEDDING) || path.equals(WeightNames.HEAD)) {
+      throw new UnsupportedException(
+          "an adapter on " + path + " is not supported yet; linear layers of the blocks are");
+    }
+    throw new IllegalArgumentException(
+        "target_modules match " + path + ", which is no linear layer");
+  }
+
+  private static boolean matches(LoraConfig config, String path) {
+    var targets = config.targetModules();
+    if (config.excludeModules().matches(path) || !targets.matches(path)) {
+      return false;
+    }
+    return targets instanceof ModuleFilter.Regex
+        || targets.equalsName(path)
+        || chosenLayer(config, path);
+  }
+
+  private static boolean chosenLayer(LoraConfig config, String path) {
+    if (config.layersToTransform().isEmpty()) {
+      return true;
+    }
+    var layer = layerIndex(config.layersPattern(), path);
+    return layer.isPresent() && config.layersToTransform().contains(layer.getAsInt());
+  }
+
+  private static OptionalInt layerIndex(List<String> patterns, String path) {
+    var regexes =
+        patterns.isEmpty()
+            ? List.of(ANY_LIST)
+            : patterns.stream().map(p -> "(?:^|.*?\\.)" + p + "\\.(\\d+)\\.").toList();
+    return regexes.stream()
+        .map(regex -> Pattern.compile(regex).matcher(path))
+        .filter(Matcher::lookingAt)
+        .mapToInt(matcher -> Integer.parseInt(matcher.group(1)))
+        .findFirst();
+  }
+
+  private static String describe(ModuleFilter filter) {
+    return switch (filter) {
+      case ModuleFilter.Names(var names) -> names.toString();
+      case ModuleFilter.Regex(var regex) -> "\"" + regex + "\"";
+      case ModuleFilter.AllLinear() -> "all-linear";
+    };
+  }
+}

@@ -1,0 +1,230 @@
+package io.gatun.runtime.model;
+
+import io.gatun.kernels.Activation;
+import io.gatun.kernels.AttentionShape;
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * The shape of a decoder. What sets model families apart stands here as values; no class is named
+ * after a family.
+ *
+ * @param modelType {@code model_type} of config.json, for messages only
+ * @param vocabulary rows of the embedding
+ * @param hidden features of the residual
+ * @param layers number of blocks
+ * @param heads query heads
+ * @param kvHeads key and value heads; query head g reads head g / (heads / kvHeads)
+ * @param headDim features of a head
+ * @param feedForward inner features of the feed-forward part
+ * @param activation of the gate
+ * @param normEps added to the mean square
+ * @param normOffset added to norm weights: 0, or 1 where weights are stored as a difference from 1
+ * @param sandwichNorms whether the outputs of attention and feed-forward are normalised before they
+ *     are added
+ * @param headNorms whether each query and key head is normalised before rotation
+ * @param qkvBias whether q, k and v have a bias
+ * @param outputBias whether o has a bias
+ * @param mlpBias whether gate, up and down have a bias
+ * @param tiedHead whether the output head is the embedding
+ * @param embeddingScale multiplies the embedding
+ * @param attentionScale multiplies attention scores
+ * @param attentionSoftCap bounds attention scores, 0 for none
+ * @param logitSoftCap bounds logits, 0 for none
+ * @param windows per block, how many positions back a token sees, itself included; 0 for all
+ * @param rope rotation
+ * @param contextLength {@code max_position_embeddings}; does not limit the computation
+ */
+public record DecoderConfig(
+    String modelType,
+    int vocabulary,
+    int hidden,
+    int layers,
+    int heads,
+    int kvHeads,
+    int headDim,
+    int feedForward,
+    Activation activation,
+    float normEps,
+    float normOffset,
+    boolean sandwichNorms,
+    boolean headNorms,
+    boolean qkvBias,
+    boolean outputBias,
+    boolean mlpBias,
+    boolean tiedHead,
+    float embeddingScale,
+    float attentionScale,
+    float attentionSoftCap,
+    float logitSoftCap,
+    List<Integer> windows,
+    RopeTable rope,
+    int contextLength) {
+
+  /** Copies the windows. */
+  public DecoderConfig {
+    windows = List.copyOf(windows);
+  }
+
+  /**
+   * Reads the contents of a Hugging Face config.json.
+   *
+   * @param config the JSON object
+   * @return the shape
+   * @throws UnsupportedException naming everything in it that is not supported
+   */
+  public static DecoderConfig read(JsonNode config) {
+    return new ConfigReader(config).read();
+  }
+
+  /**
+   * The same decoder with another rotation.
+   *
+   * @param rope rotation
+   * @return a copy
+   */
+  DecoderConfig withRope(RopeTable rope) {
+    return new DecoderConfig(
+        modelType,
+        vocabulary,
+        hidden,
+        layers,
+        heads,
+        kvHeads,
+        headDim,
+        feedForward,
+        activation,
+        normEps,
+        normOffset,
+        sandwichNorms,
+        headNorms,
+        qkvBias,
+        outputBias,
+        mlpBias,
+        tiedHead,
+        embeddingScale,
+        attentionScale,
+        attentionSoftCap,
+        logitSoftCap,
+        windows,
+        rope,
+        contextLength);
+  }
+
+  /**
+   * Features of all query heads.
+   *
+   * @return heads times headDim
+   */
+  public int queryCols() {
+    return heads * headDim;
+  }
+
+  /**
+   * Features of all key heads, and of all value heads.
+   *
+   * @return kvHeads times headDim
+   */
+  public int keyCols() {
+    return kvHeads * headDim;
+  }
+
+  /**
+   * Input features of a product.
+   *
+   * @param projection the product
+   * @return columns of its weight
+   */
+  public int inputs(Projection projection) {
+    return switch (projection) {
+      case QKV, GATE_UP -> hidden;
+      case OUTPUT -> queryCols();
+      case DOWN -> feedForward;
+    };
+  }
+
+  /**
+   * Output features of each sibling of a product.
+   *
+   * @param projection the product
+   * @return rows of its weight, sibling by sibling
+   */
+  public List<Integer> outputs(Projection projection) {
+    return switch (projection) {
+      case QKV -> List.of(queryCols(), keyCols(), keyCols());
+      case OUTPUT, DOWN -> List.of(hidden);
+      case GATE_UP -> List.of(feedForward, feedForward);
+    };
+  }
+
+  /**
+   * Output features of a product.
+   *
+   * @param projection the product
+   * @return rows of its weight
+   */
+  public int outputCols(Projection projection) {
+    return outputs(projection).stream().mapToInt(Integer::intValue).sum();
+  }
+
+  /**
+   * Whether the layers of a product have biases.
+   *
+   * @param projection the product
+   * @return true if each sibling has one
+   */
+  public boolean hasBias(Projection projection) {
+    return switch (projection) {
+      case QKV -> qkvBias;
+      case OUTPUT -> outputBias;
+      case GATE_UP, DOWN -> mlpBias;
+    };
+  }
+
+  /**
+   * Attention as the ops take it.
+   *
+   * @param layer the block
+   * @return shape with the window of that block
+   */
+  public AttentionShape attention(int layer) {
+    return new AttentionShape(
+        heads, kvHeads, headDim, attentionScale, windows.get(layer), attentionSoftCap);
+  }
+
+  /**
+   * Linear layers of one product.
+   *
+   * @param layer the block
+   * @param projection the product
+   * @return siblings in the order of their rows
+   */
+  public List<LinearLayer> linearLayers(int layer, Projection projection) {
+    var linears = new ArrayList<LinearLayer>();
+    int firstRow = 0;
+    for (int i = 0; i < projection.siblings().size(); i++) {
+      int rows = outputs(projection).get(i);
+      String path = WeightNames.linear(layer, projection, projection.siblings().get(i));
+      linears.add(new LinearLayer(path, layer, projection, firstRow, rows, inputs(projection)));
+      firstRow += rows;
+    }
+    return linears;
+  }
+
+  /**
+   * Every linear layer of the blocks, in the order of the model: q, k, v, o, gate, up, down, block
+   * by block.
+   *
+   * @return 7 per block
+   */
+  public List<LinearLayer> linearLayers() {
+    var linears = new ArrayList<LinearLayer>();
+    for (int layer = 0; layer < layers; layer++) {
+      for (var projection : Projection.values()) {
+        linears.addAll(linearLayers(layer, projection));
+      }
+    }
+    return linears;
+  }
+}

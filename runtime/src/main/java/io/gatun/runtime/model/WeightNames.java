@@ -1,0 +1,121 @@
+package io.gatun.runtime.model;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Hugging Face names of the tensors and modules of a decoder. No other class spells one. */
+public final class WeightNames {
+  /** The embedding module. */
+  public static final String EMBEDDING = "model.embed_tokens";
+
+  /** The norm before the head. */
+  public static final String FINAL_NORM = "model.norm";
+
+  /** The output head; absent from files where it is tied to the embedding. */
+  public static final String HEAD = "lm_head";
+
+  /** Rotation divisors, as GGUF files carry them. */
+  public static final String ROPE_DIVISORS = "rope_freqs.weight";
+
+  /** The norm before attention. */
+  public static final String INPUT_NORM = "input_layernorm";
+
+  /** The norm before the feed-forward part; with sandwich norms, the norm after attention. */
+  public static final String POST_ATTENTION_NORM = "post_attention_layernorm";
+
+  /** With sandwich norms, the norm before the feed-forward part. */
+  public static final String PRE_FEED_FORWARD_NORM = "pre_feedforward_layernorm";
+
+  /** With sandwich norms, the norm after the feed-forward part. */
+  public static final String POST_FEED_FORWARD_NORM = "post_feedforward_layernorm";
+
+  /** The norm of query heads. */
+  public static final String QUERY_NORM = "self_attn.q_norm";
+
+  /** The norm of key heads. */
+  public static final String KEY_NORM = "self_attn.k_norm";
+
+  private WeightNames() {}
+
+  /**
+   * The weight tensor of a module.
+   *
+   * @param module a module path
+   * @return {@code module.weight}
+   */
+  public static String weight(String module) {
+    return module + ".weight";
+  }
+
+  /**
+   * The bias tensor of a module.
+   *
+   * @param module a module path
+   * @return {@code module.bias}
+   */
+  public static String bias(String module) {
+    return module + ".bias";
+  }
+
+  /**
+   * A module inside a block.
+   *
+   * @param layer the block
+   * @param module for example {@link #INPUT_NORM}
+   * @return for example {@code model.layers.0.input_layernorm}
+   */
+  public static String inBlock(int layer, String module) {
+    return "model.layers." + layer + "." + module;
+  }
+
+  /**
+   * A linear layer of a block.
+   *
+   * @param layer the block
+   * @param projection the product it belongs to
+   * @param sibling for example {@code q_proj}
+   * @return for example {@code model.layers.0.self_attn.q_proj}
+   */
+  public static String linear(int layer, Projection projection, String sibling) {
+    return inBlock(layer, projection.parent() + "." + sibling);
+  }
+
+  /**
+   * Every module that is not a linear layer of a block: containers, norms, embedding and head.
+   *
+   * @param config the decoder
+   * @return module paths
+   */
+  public static List<String> otherModules(DecoderConfig config) {
+    var modules =
+        new ArrayList<>(
+            List.of("model", EMBEDDING, "model.layers", FINAL_NORM, "model.rotary_emb", HEAD));
+    for (int layer = 0; layer < config.layers(); layer++) {
+      modules.add("model.layers." + layer);
+      for (var module : List.of("self_attn", "mlp", "mlp.act_fn")) {
+        modules.add(inBlock(layer, module));
+      }
+      for (var norm : norms(config)) {
+        modules.add(inBlock(layer, norm));
+      }
+    }
+    return modules;
+  }
+
+  /**
+   * The norms of a block.
+   *
+   * @param config the decoder
+   * @return names inside the block
+   */
+  static List<String> norms(DecoderConfig config) {
+    var norms = new ArrayList<>(List.of(INPUT_NORM, POST_ATTENTION_NORM));
+    if (config.sandwichNorms()) {
+      norms.addAll(List.of(PRE_FEED_FORWARD_NORM, POST_FEED_FORWARD_NORM));
+    }
+    if (config.headNorms()) {
+      norms.addAll(List.of(QUERY_NORM, KEY_NORM));
+    }
+    return norms;
+  }
+}
