@@ -1,0 +1,165 @@
+package io.gatun.runtime.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+class RunFolderTest {
+  @TempDir Path temporary;
+
+  /** Writes the two files of an adapter. */
+  static Consumer<Path> adapter(String content) {
+    return folder -> {
+      try {
+        Files.writeString(folder.resolve("adapter_config.json"), content);
+        Files.writeString(folder.resolve("adapter_model.safetensors"), content);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
+  }
+
+  private List<String> files() throws IOException {
+    try (var files = Files.walk(temporary)) {
+      return files
+          .filter(Files::isRegularFile)
+          .map(file -> temporary.relativize(file).toString())
+          .sorted()
+          .toList();
+    }
+  }
+
+  @Test
+  void aRunLeavesMetricsCheckpointsAndTheAdapter() throws IOException {
+    try (var run = RunFolder.open(temporary, false)) {
+      run.metrics(JsonNodeFactory.instance.objectNode().put("step", 1));
+      run.metrics(JsonNodeFactory.instance.objectNode().put("step", 2));
+      run.checkpoint(2, adapter("two"));
+      run.finish(adapter("end"));
+    }
+    assertEquals(
+        List.of(
+            "adapter_config.json",
+            "adapter_model.safetensors",
+            "checkpoint-2/adapter_config.json",
+            "checkpoint-2/adapter_model.safetensors",
+            "metrics.jsonl"),
+        files());
+    assertEquals(
+        "{\"step\":1}\n{\"step\":2}\n", Files.readString(temporary.resolve("metrics.jsonl")));
+    assertEquals("end", Files.readString(temporary.resolve("adapter_config.json")));
+  }
+
+  @Test
+  void resultsOfAnEarlierRunAreNotOverwrittenUnasked() throws IOException {
+    try (var run = RunFolder.open(temporary, false)) {
+      run.metrics(JsonNodeFactory.instance.objectNode().put("step", 1));
+      run.checkpoint(7, adapter("old"));
+    }
+    var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, false));
+    assertTrue(e.getMessage().contains("already holds checkpoint-7"), e.getMessage());
+    assertEquals("{\"step\":1}\n", Files.readString(temporary.resolve("metrics.jsonl")));
+    try (var run = RunFolder.open(temporary, true)) {
+      run.finish(adapter("new"));
+    }
+    assertEquals(
+        List.of("adapter_config.json", "adapter_model.safetensors", "metrics.jsonl"), files());
+  }
+
+  @Test
+  void twoRunsDoNotShareAFolder() throws IOException {
+    try (var run = RunFolder.open(temporary, false)) {
+      var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, true));
+      assertTrue(e.getMessage().contains("Another run"), e.getMessage());
+      run.finish(adapter("first"));
+    }
+  }
+
+  @Test
+  void aFailedSaveLeavesTheEarlierAdapterWhole() throws IOException {
+    try (var run = RunFolder.open(temporary, false)) {
+      run.finish(adapter("good"));
+      assertThrows(
+          UncheckedIOException.class,
+          () ->
+              run.finish(folder -> {
+                adapter("half").accept(folder);
+                throw new UncheckedIOException(new IOException("No space left on device"));
+              }));
+    }
+    assertEquals("good", Files.readString(temporary.resolve("adapter_config.json")));
+    assertEquals("good", Files.readString(temporary.resolve("adapter_model.safetensors")));
+  }
+
+  /** Saves checkpoints for ever; the content of both files of an adapter is its number. */
+  static final class Saves {
+    public static void main(String[] arguments) {
+      try (var run = RunFolder.open(Path.of(arguments[0]), true)) {
+        for (int step = 1; ; step++) {
+          String content = "%08d\n".formatted(step).repeat(20_000);
+          run.metrics(JsonNodeFactory.instance.objectNode().put("step", step));
+          run.checkpoint(step % 3, adapter(content));
+          run.finish(adapter(content));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aKilledRunLeavesNothingHalfWritten() throws Exception {
+    for (int attempt = 0; attempt < 3; attempt++) {
+      Process process =
+          new ProcessBuilder(
+                  ProcessHandle.current().info().command().orElseThrow(),
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  Saves.class.getName(),
+                  temporary.toString())
+              .inheritIO()
+              .start();
+      Path metrics = temporary.resolve("metrics.jsonl");
+      for (int wait = 0; wait < 600 && lines(metrics) < 5 + attempt; wait++) {
+        Thread.sleep(20);
+      }
+      process.destroyForcibly();
+      assertTrue(process.waitFor(20, TimeUnit.SECONDS));
+      assertTrue(lines(metrics) >= 5, "the run saved");
+      assertTrue(Files.readString(metrics).endsWith("}\n"));
+      try (var folders = Files.list(temporary)) {
+        for (Path folder : folders.filter(f -> f.toString().contains("checkpoint-")).toList()) {
+          assertWhole(folder);
+        }
+      }
+      if (Files.exists(temporary.resolve("adapter_config.json"))) {
+        assertWhole(temporary);
+      }
+    }
+    RunFolder.open(temporary, true).close();
+    assertFalse(files().stream().anyMatch(file -> file.startsWith(".partial")));
+  }
+
+  private static long lines(Path metrics) throws IOException {
+    return Files.exists(metrics) ? Files.readString(metrics).lines().count() : 0;
+  }
+
+  private static void assertWhole(Path folder) throws IOException {
+    if (folder.getFileName().toString().startsWith(".partial")) {
+      return;
+    }
+    String config = Files.readString(folder.resolve("adapter_config.json"));
+    assertEquals(180_000, config.length(), folder.toString());
+    assertEquals(config, Files.readString(folder.resolve("adapter_model.safetensors")));
+  }
+}
