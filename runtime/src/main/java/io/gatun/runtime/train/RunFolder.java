@@ -20,7 +20,7 @@ import tools.jackson.databind.node.ObjectNode;
  * folders, and the trained adapter in the folder itself. Every adapter is written beside its place
  * and renamed into it, so that a run killed at any moment leaves whole adapters or none.
  */
-final class RunFolder implements AutoCloseable {
+final class RunFolder implements RunOutput {
   private static final String PARTIAL = ".partial-";
   private static final String CHECKPOINT = "checkpoint-\\d+";
   private static final String CONFIG = "adapter_config.json";
@@ -89,12 +89,9 @@ final class RunFolder implements AutoCloseable {
     metrics.truncate(0);
   }
 
-  /**
-   * Appends one object to metrics.jsonl, in one write.
-   *
-   * @param line the object
-   */
-  void metrics(ObjectNode line) {
+  /** In one write, so that a line is there or not. */
+  @Override
+  public void metrics(ObjectNode line) {
     try {
       var bytes = ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8));
       while (bytes.hasRemaining()) {
@@ -105,14 +102,9 @@ final class RunFolder implements AutoCloseable {
     }
   }
 
-  /**
-   * Saves {@code checkpoint-N}; the folder appears whole.
-   *
-   * @param step optimizer steps done
-   * @param save writes an adapter into an empty folder
-   * @return the checkpoint
-   */
-  Path checkpoint(int step, Consumer<Path> save) {
+  /** The folder checkpoint-N appears whole. */
+  @Override
+  public void checkpoint(int step, Consumer<Path> save) {
     String name = "checkpoint-" + step;
     try {
       Path partial = write(name, save);
@@ -120,19 +112,17 @@ final class RunFolder implements AutoCloseable {
       discard(target);
       Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
       force(folder);
-      return target;
     } catch (IOException e) {
       throw failed(name, e);
     }
   }
 
   /**
-   * Saves the trained adapter into the folder itself. The configuration leaves first and comes
-   * last: without it a folder is no adapter, so old and new files are never taken for a pair.
-   *
-   * @param save writes an adapter into an empty folder
+   * Into the folder itself. The configuration leaves first and comes last: without it a folder is
+   * no adapter, so old and new files are never taken for a pair.
    */
-  void finish(Consumer<Path> save) {
+  @Override
+  public void finish(Consumer<Path> save) {
     try {
       Path partial = write("adapter", save);
       Files.deleteIfExists(folder.resolve(CONFIG));
