@@ -10,12 +10,14 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 
 /**
- * Causal grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}, each query seeing the keys of its
- * segment and of the segment's parents up to its own position. C: gatun_attention_forward, gatun_attention_backward.
+ * Causal grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}, each
+ * query seeing the keys of its segment and of the segment's parents up to its own position. C:
+ * gatun_attention_forward, gatun_attention_backward.
  *
- * <p>Scores are never stored: they are formed in tiles, and the backward pass forms them again from {@code lse}. A query's
- * result depends on its own chain of keys only, in bits too: not on threads, nor on what else is in the batch. With BF16,
- * the weights and the gradients of the scores are rounded to BF16 before they are multiplied.
+ * <p>Scores are never stored: they are formed in tiles, and the backward pass forms them again from
+ * {@code lse}. A query's result depends on its own chain of keys only, in bits too: not on threads,
+ * nor on what else is in the batch. With BF16, the weights and the gradients of the scores are
+ * rounded to BF16 before they are multiplied.
  */
 public final class Attention {
   private static final long SHAPE_BYTES = 24;
@@ -27,11 +29,13 @@ public final class Attention {
    *
    * @param shape heads, scale, window, soft cap
    * @param segments who sees whom
-   * @param q (segments.queryRows(), heads * headDim), F32 or BF16; may be columns of a wider matrix, as may all others
+   * @param q (segments.queryRows(), heads * headDim), F32 or BF16; may be columns of a wider
+   *     matrix, as may all others
    * @param k (at least segments.keyRows(), kvHeads * headDim), of q's type
    * @param v as k
    * @param o (query rows, heads * headDim), of q's type, written
-   * @param lse (query rows, heads) F32, written: log of the sum of exp(score); -infinity for a query that sees no key
+   * @param lse (query rows, heads) F32, written: log of the sum of exp(score); -infinity for a
+   *     query that sees no key
    * @throws IllegalArgumentException when shapes, types or devices differ
    */
   public static void forward(
@@ -60,8 +64,8 @@ public final class Attention {
    * @param lse as forward wrote it
    * @param dO gradient of o, of its shape and type
    * @param dq gradient of q, written
-   * @param dk gradient of k, written in the key rows of all segments: the sum over every query that sees the key, those of
-   *     child segments and of all heads of the group included
+   * @param dk gradient of k, written in the key rows of all segments: the sum over every query that
+   *     sees the key, those of child segments and of all heads of the group included
    * @param dv gradient of v, likewise
    * @throws IllegalArgumentException when shapes, types or devices differ
    */

@@ -13,7 +13,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * The matrices of one attention, forward and backward, in guarded views with gaps. What a kernel must write holds guard bytes.
+ * The matrices of one attention, forward and backward, in guarded views with gaps. What a kernel
+ * must write holds guard bytes.
  */
 record AttentionFixture(
     AttentionShape shape,
@@ -35,7 +36,12 @@ record AttentionFixture(
 
   /** Normally distributed q, k, v and dO. */
   static AttentionFixture random(
-      Device device, DType dtype, AttentionShape shape, List<Segment> list, long seed, Arena arena) {
+      Device device,
+      DType dtype,
+      AttentionShape shape,
+      List<Segment> list,
+      long seed,
+      Arena arena) {
     var segments = Segments.of(device, list, arena);
     int rows = segments.queryRows();
     int keys = segments.keyRows();

@@ -6,8 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Attention with all scores at hand. For query i and head h, g = h / (heads / kvHeads), over the keys j of its segment's
- * parent chain with position(j) &lt;= position(i), and position(i) - position(j) &lt; window when there is one:
+ * Attention with all scores at hand. For query i and head h, g = h / (heads / kvHeads), over the
+ * keys j of its segment's parent chain with position(j) &lt;= position(i), and position(i) -
+ * position(j) &lt; window when there is one:
  *
  * <pre>
  * z_j = scale q_ih . k_jg        s_j = cap tanh(z_j / cap), or z_j
@@ -16,8 +17,9 @@ import java.util.List;
  * dq_ih = scale sum_j ds_j k_jg  dk_jg += scale ds_j q_ih     dv_jg += p_j dO_ih
  * </pre>
  *
- * Each result carries its size: the root of the sum of the squares of its terms, each as large as what rounding moves it by
- * (of ds_j also p_j times the size of sum_c dO_c o_c, since kernels take that sum from the rounded o).
+ * Each result carries its size: the root of the sum of the squares of its terms, each as large as
+ * what rounding moves it by (of ds_j also p_j times the size of sum_c dO_c o_c, since kernels take
+ * that sum from the rounded o).
  */
 final class AttentionReference {
   private final AttentionShape shape;
@@ -41,7 +43,10 @@ final class AttentionReference {
     }
   }
 
-  /** Results of both directions; lse is (queries, heads), the others have the shape of what they are named after. */
+  /**
+   * Results of both directions; lse is (queries, heads), the others have the shape of what they are
+   * named after.
+   */
   record Result(Sized o, double[] lse, Sized dq, Sized dk, Sized dv) {}
 
   private AttentionReference(
@@ -54,7 +59,12 @@ final class AttentionReference {
   }
 
   static Result run(
-      AttentionShape shape, List<Segment> segments, double[] q, double[] k, double[] v, double[] dO) {
+      AttentionShape shape,
+      List<Segment> segments,
+      double[] q,
+      double[] k,
+      double[] v,
+      double[] dO) {
     return new AttentionReference(shape, segments, q, k, v).run(dO);
   }
 
@@ -78,7 +88,10 @@ final class AttentionReference {
     return result;
   }
 
-  /** Key rows seen by the query at this place among its segment's own keys, from the root of the chain on. */
+  /**
+   * Key rows seen by the query at this place among its segment's own keys, from the root of the
+   * chain on.
+   */
   private int[] visible(Segment segment, int place) {
     var rows = new ArrayList<Integer>();
     int distance = place;

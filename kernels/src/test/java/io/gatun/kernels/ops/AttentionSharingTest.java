@@ -46,72 +46,70 @@ class AttentionSharingTest {
   private static List<float[]> onThreads(CpuVariant variant, int threads, DType dtype) {
     var written = new ArrayList<float[]>();
     new Devices.Choice(variant, threads)
-        .run(
-            (device, arena) -> {
-              var list = packed(new int[] {70, 150, 1, 90, 300}, new int[] {-1, 0, 1, 0, -1});
-              var a = AttentionFixture.random(device, dtype, SHAPE, list, 1, arena);
-              written.addAll(a.forward().backward().written());
-              var tokens = List.of(new Segment(0, 1, 0, 700, -1), new Segment(1, 2, 700, 90, 0));
-              written.addAll(
-                  AttentionFixture.random(device, dtype, SHAPE, tokens, 2, arena)
-                      .forward()
-                      .backward()
-                      .written());
-            });
+        .run((device, arena) -> {
+          var list = packed(new int[] {70, 150, 1, 90, 300}, new int[] {-1, 0, 1, 0, -1});
+          var a = AttentionFixture.random(device, dtype, SHAPE, list, 1, arena);
+          written.addAll(a.forward().backward().written());
+          var tokens = List.of(new Segment(0, 1, 0, 700, -1), new Segment(1, 2, 700, 90, 0));
+          written.addAll(
+              AttentionFixture.random(device, dtype, SHAPE, tokens, 2, arena)
+                  .forward()
+                  .backward()
+                  .written());
+        });
     return written;
   }
 
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void bitsDoNotDependOnOtherSegments(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          for (DType dtype : COMPUTE) {
-            var all = packed(new int[] {33, 100, 50, 7}, new int[] {-1, -1, 1, -1});
-            var together = AttentionFixture.random(device, dtype, SHAPE, all, 3, arena);
-            together.forward().backward();
-            var pair = packed(new int[] {100, 50}, new int[] {-1, 0});
-            var alone = AttentionFixture.random(device, dtype, SHAPE, pair, 9, arena);
-            var from = List.of(together.q(), together.k(), together.v(), together.dO());
-            var to = List.of(alone.q(), alone.k(), alone.v(), alone.dO());
-            for (int i = 0; i < from.size(); i++) {
-              HostCopy.write(to.get(i), HostCopy.readFloats(from.get(i).rowSlice(33, 150)));
-            }
-            List<float[]> expected = alone.forward().backward().written();
-            var results =
-                List.of(together.o(), together.lse(), together.dq(), together.dk(), together.dv());
-            for (int i = 0; i < results.size(); i++) {
-              float[] part = HostCopy.readFloats(results.get(i).rowSlice(33, 150));
-              assertArrayEquals(expected.get(i), part, dtype + " result " + i);
-            }
-          }
-        });
+    choice.run((device, arena) -> {
+      for (DType dtype : COMPUTE) {
+        var all = packed(new int[] {33, 100, 50, 7}, new int[] {-1, -1, 1, -1});
+        var together = AttentionFixture.random(device, dtype, SHAPE, all, 3, arena);
+        together.forward().backward();
+        var pair = packed(new int[] {100, 50}, new int[] {-1, 0});
+        var alone = AttentionFixture.random(device, dtype, SHAPE, pair, 9, arena);
+        var from = List.of(together.q(), together.k(), together.v(), together.dO());
+        var to = List.of(alone.q(), alone.k(), alone.v(), alone.dO());
+        for (int i = 0; i < from.size(); i++) {
+          HostCopy.write(to.get(i), HostCopy.readFloats(from.get(i).rowSlice(33, 150)));
+        }
+        List<float[]> expected = alone.forward().backward().written();
+        var results =
+            List.of(together.o(), together.lse(), together.dq(), together.dk(), together.dv());
+        for (int i = 0; i < results.size(); i++) {
+          float[] part = HostCopy.readFloats(results.get(i).rowSlice(33, 150));
+          assertArrayEquals(expected.get(i), part, dtype + " result " + i);
+        }
+      }
+    });
   }
 
-  /** A prefix with two children and a grandchild, and the three rows that they stand for, each written out in full. */
+  /**
+   * A prefix with two children and a grandchild, and the three rows that they stand for, each
+   * written out in full.
+   */
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void sharedPrefixEqualsExpandedRows(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          for (DType dtype : COMPUTE) {
-            for (int window : new int[] {0, 50}) {
-              comparePrefix(device, dtype, shape(6, 2, 24, window, 0), arena);
-            }
-          }
-        });
+    choice.run((device, arena) -> {
+      for (DType dtype : COMPUTE) {
+        for (int window : new int[] {0, 50}) {
+          comparePrefix(device, dtype, shape(6, 2, 24, window, 0), arena);
+        }
+      }
+    });
   }
 
-  private static void comparePrefix(
-      Device device, DType dtype, AttentionShape shape, Arena arena) {
+  private static void comparePrefix(Device device, DType dtype, AttentionShape shape, Arena arena) {
     var tree = packed(new int[] {65, 20, 13, 31}, new int[] {-1, 0, 0, 1});
     // Rows of the tree that each expanded row is made of.
     int[][] expanded = {range(0, 65, 85, 98), range(0, 85, 98, 129)};
     var shared = AttentionFixture.random(device, dtype, shape, tree, 5, arena);
     var rows = packed(new int[] {78, 116}, new int[] {-1, -1});
     var full = AttentionFixture.random(device, dtype, shape, rows, 5, arena);
-    int[] source =
-        Arrays.stream(expanded).flatMapToInt(Arrays::stream).toArray();
+    int[] source = Arrays.stream(expanded).flatMapToInt(Arrays::stream).toArray();
     gather(shared.q(), source, full.q(), 1);
     gather(shared.k(), source, full.k(), 1);
     gather(shared.v(), source, full.v(), 1);
@@ -168,22 +166,23 @@ class AttentionSharingTest {
     return sums;
   }
 
-  /** Sequences of different lengths behind one cached prefix, token by token or in pieces, against all tokens at once. */
+  /**
+   * Sequences of different lengths behind one cached prefix, token by token or in pieces, against
+   * all tokens at once.
+   */
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void decodeEqualsPrefill(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          for (DType dtype : COMPUTE) {
-            for (int window : new int[] {0, 70}) {
-              compareDecode(device, dtype, shape(6, 2, 24, window, 0), arena);
-            }
-          }
-        });
+    choice.run((device, arena) -> {
+      for (DType dtype : COMPUTE) {
+        for (int window : new int[] {0, 70}) {
+          compareDecode(device, dtype, shape(6, 2, 24, window, 0), arena);
+        }
+      }
+    });
   }
 
-  private static void compareDecode(
-      Device device, DType dtype, AttentionShape shape, Arena arena) {
+  private static void compareDecode(Device device, DType dtype, AttentionShape shape, Arena arena) {
     var prefill = packed(new int[] {150, 33, 207, 1}, new int[] {-1, 0, 0, -1});
     var all = AttentionFixture.random(device, dtype, shape, prefill, 4, arena).forward();
     var tolerance = new Tolerance(8 * Tolerance.of(dtype, 24 + 391).relative());

@@ -28,75 +28,71 @@ class AttentionTest {
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void headSizesAndGroups(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var list = packed(new int[] {13, 70, 1, 30}, new int[] {-1, 0, 1, 0});
-          int[] kvHeads = {1, 2};
-          int[] groups = {1, 3, 4};
-          int i = 0;
-          for (int d : new int[] {8, 16, 24, 37, 64, 80, 128, 256}) {
-            int group = groups[i++ % groups.length];
-            check(device, shape(2 * group, 2, d, 0, 0), list, arena);
-            check(device, shape(group, kvHeads[0], d, 40, i % 2 == 0 ? 2 : 0), list, arena);
-          }
-        });
+    choice.run((device, arena) -> {
+      var list = packed(new int[] {13, 70, 1, 30}, new int[] {-1, 0, 1, 0});
+      int[] kvHeads = {1, 2};
+      int[] groups = {1, 3, 4};
+      int i = 0;
+      for (int d : new int[] {8, 16, 24, 37, 64, 80, 128, 256}) {
+        int group = groups[i++ % groups.length];
+        check(device, shape(2 * group, 2, d, 0, 0), list, arena);
+        check(device, shape(group, kvHeads[0], d, 40, i % 2 == 0 ? 2 : 0), list, arena);
+      }
+    });
   }
 
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void lengths(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var lengths = new int[] {1, 13, 207, 65};
-          check(device, shape(3, 1, 16, 0, 0), packed(lengths, NONE), arena);
-          check(device, shape(1, 1, 16, 0, 0), packed(lengths, new int[] {-1, 0, 1, 1}), arena);
-          check(device, shape(2, 2, 8, 1, 0), packed(lengths, NONE), arena);
-        });
+    choice.run((device, arena) -> {
+      var lengths = new int[] {1, 13, 207, 65};
+      check(device, shape(3, 1, 16, 0, 0), packed(lengths, NONE), arena);
+      check(device, shape(1, 1, 16, 0, 0), packed(lengths, new int[] {-1, 0, 1, 1}), arena);
+      check(device, shape(2, 2, 8, 1, 0), packed(lengths, NONE), arena);
+    });
   }
 
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void randomSegmentTrees(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          for (int seed = 0; seed < 4; seed++) {
-            var list = randomTrees(seed, 12, 50);
-            check(device, shape(6, 2, 16, 0, 0), list, arena);
-            check(device, shape(4, 1, 24, 1 + 20 * seed, 0), list, arena);
-            check(device, shape(2, 2, 16, 60, 3), list, arena);
-          }
-        });
+    choice.run((device, arena) -> {
+      for (int seed = 0; seed < 4; seed++) {
+        var list = randomTrees(seed, 12, 50);
+        check(device, shape(6, 2, 16, 0, 0), list, arena);
+        check(device, shape(4, 1, 24, 1 + 20 * seed, 0), list, arena);
+        check(device, shape(2, 2, 16, 60, 3), list, arena);
+      }
+    });
   }
 
   /** The kernel's gradients against differences of the reference's forward direction alone. */
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void finiteDifferences(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var list = packed(new int[] {3, 5, 1, 4}, new int[] {-1, 0, 1, 0});
-          for (var shape : List.of(shape(3, 1, 5, 0, 0), shape(2, 2, 4, 4, 1.5f))) {
-            var a = AttentionFixture.random(device, DType.F32, shape, list, 3, arena);
-            a.forward().backward();
-            double[] q = Samples.values(a.q());
-            double[] k = Samples.values(a.k());
-            double[] v = Samples.values(a.v());
-            double[] dO = Samples.values(a.dO());
-            var tolerance = Tolerance.of(DType.F32, list.size() * shape.headDim());
-            tolerance.check(
-                "dq",
-                FiniteDifferences.gradient(x -> forward(shape, list, x, k, v, dO), q, dO),
-                Samples.values(a.dq()));
-            tolerance.check(
-                "dk",
-                FiniteDifferences.gradient(x -> forward(shape, list, q, x, v, dO), k, dO),
-                Samples.values(a.dk()));
-            tolerance.check(
-                "dv",
-                FiniteDifferences.gradient(x -> forward(shape, list, q, k, x, dO), v, dO),
-                Samples.values(a.dv()));
-          }
-        });
+    choice.run((device, arena) -> {
+      var list = packed(new int[] {3, 5, 1, 4}, new int[] {-1, 0, 1, 0});
+      for (var shape : List.of(shape(3, 1, 5, 0, 0), shape(2, 2, 4, 4, 1.5f))) {
+        var a = AttentionFixture.random(device, DType.F32, shape, list, 3, arena);
+        a.forward().backward();
+        double[] q = Samples.values(a.q());
+        double[] k = Samples.values(a.k());
+        double[] v = Samples.values(a.v());
+        double[] dO = Samples.values(a.dO());
+        var tolerance = Tolerance.of(DType.F32, list.size() * shape.headDim());
+        tolerance.check(
+            "dq",
+            FiniteDifferences.gradient(x -> forward(shape, list, x, k, v, dO), q, dO),
+            Samples.values(a.dq()));
+        tolerance.check(
+            "dk",
+            FiniteDifferences.gradient(x -> forward(shape, list, q, x, v, dO), k, dO),
+            Samples.values(a.dk()));
+        tolerance.check(
+            "dv",
+            FiniteDifferences.gradient(x -> forward(shape, list, q, k, x, dO), v, dO),
+            Samples.values(a.dv()));
+      }
+    });
   }
 
   private static double[] forward(
@@ -104,72 +100,73 @@ class AttentionTest {
     return AttentionReference.run(shape, list, q, k, v, dO).o().values();
   }
 
-  /** q, k and v as columns of one matrix, and their gradients as columns of another, as the decoder holds them. */
+  /**
+   * q, k and v as columns of one matrix, and their gradients as columns of another, as the decoder
+   * holds them.
+   */
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void columnsOfOneMatrix(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var shape = shape(3, 1, 16, 0, 0);
-          var list = packed(new int[] {40, 30}, new int[] {-1, 0});
-          var apart = AttentionFixture.random(device, DType.BF16, shape, list, 3, arena);
-          apart.forward().backward();
-          Matrix qkv = Samples.guarded(device, DType.BF16, 70, 80, arena);
-          Matrix dQkv = Samples.guarded(device, DType.BF16, 70, 80, arena);
-          HostCopy.write(qkv.colSlice(0, 48), HostCopy.readFloats(apart.q()));
-          HostCopy.write(qkv.colSlice(48, 16), HostCopy.readFloats(apart.k()));
-          HostCopy.write(qkv.colSlice(64, 16), HostCopy.readFloats(apart.v()));
-          var joined =
-              new AttentionFixture(
-                  shape,
-                  apart.segments(),
-                  qkv.colSlice(0, 48),
-                  qkv.colSlice(48, 16),
-                  qkv.colSlice(64, 16),
-                  apart.dO(),
-                  Samples.guarded(device, DType.BF16, 70, 48, arena),
-                  Samples.guarded(device, DType.F32, 70, 3, arena),
-                  dQkv.colSlice(0, 48),
-                  dQkv.colSlice(48, 16),
-                  dQkv.colSlice(64, 16));
-          List<float[]> expected = apart.written();
-          List<float[]> actual = joined.forward().backward().written();
-          for (int i = 0; i < expected.size(); i++) {
-            assertArrayEquals(expected.get(i), actual.get(i), "result " + i);
-          }
-          Samples.checkGuards(dQkv);
-        });
+    choice.run((device, arena) -> {
+      var shape = shape(3, 1, 16, 0, 0);
+      var list = packed(new int[] {40, 30}, new int[] {-1, 0});
+      var apart = AttentionFixture.random(device, DType.BF16, shape, list, 3, arena);
+      apart.forward().backward();
+      Matrix qkv = Samples.guarded(device, DType.BF16, 70, 80, arena);
+      Matrix dQkv = Samples.guarded(device, DType.BF16, 70, 80, arena);
+      HostCopy.write(qkv.colSlice(0, 48), HostCopy.readFloats(apart.q()));
+      HostCopy.write(qkv.colSlice(48, 16), HostCopy.readFloats(apart.k()));
+      HostCopy.write(qkv.colSlice(64, 16), HostCopy.readFloats(apart.v()));
+      var joined =
+          new AttentionFixture(
+              shape,
+              apart.segments(),
+              qkv.colSlice(0, 48),
+              qkv.colSlice(48, 16),
+              qkv.colSlice(64, 16),
+              apart.dO(),
+              Samples.guarded(device, DType.BF16, 70, 48, arena),
+              Samples.guarded(device, DType.F32, 70, 3, arena),
+              dQkv.colSlice(0, 48),
+              dQkv.colSlice(48, 16),
+              dQkv.colSlice(64, 16));
+      List<float[]> expected = apart.written();
+      List<float[]> actual = joined.forward().backward().written();
+      for (int i = 0; i < expected.size(); i++) {
+        assertArrayEquals(expected.get(i), actual.get(i), "result " + i);
+      }
+      Samples.checkGuards(dQkv);
+    });
   }
 
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void edges(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var shape = shape(2, 1, 16, 0, 0);
-          var none = AttentionFixture.random(device, DType.F32, shape, List.of(), 1, arena);
-          none.forward().backward().checkGuards();
-          for (DType dtype : COMPUTE) {
-            // The second segment is full of NaN and infinity, the first must not notice.
-            var list = packed(new int[] {20, 70}, new int[] {-1, -1});
-            var a = AttentionFixture.random(device, dtype, shape, list, 1, arena);
-            HostCopy.write(a.k().rowSlice(20, 70), filled(70 * 16, Float.NaN));
-            HostCopy.write(a.v().rowSlice(20, 70), filled(70 * 16, Float.POSITIVE_INFINITY));
-            a.forward().backward();
-            for (float x : HostCopy.readFloats(a.o())) {
-              assertTrue(Float.isFinite(x) || Float.isNaN(x));
-            }
-            assertFinite(a.o().rowSlice(0, 20), a.dq().rowSlice(0, 20));
-            assertFinite(a.dk().rowSlice(0, 20), a.dv().rowSlice(0, 20));
-            assertTrue(Float.isNaN(HostCopy.readFloats(a.o())[21 * 32]));
-            // Scores of 10,000 and more: the softmax picks one key.
-            var large = AttentionFixture.random(device, dtype, shape, list, 2, arena);
-            HostCopy.write(large.q(), filled(90 * 32, 600));
-            large.forward().backward();
-            assertFinite(large.o(), large.lse());
-            assertFinite(large.dq(), large.dk());
-          }
-        });
+    choice.run((device, arena) -> {
+      var shape = shape(2, 1, 16, 0, 0);
+      var none = AttentionFixture.random(device, DType.F32, shape, List.of(), 1, arena);
+      none.forward().backward().checkGuards();
+      for (DType dtype : COMPUTE) {
+        // The second segment is full of NaN and infinity, the first must not notice.
+        var list = packed(new int[] {20, 70}, new int[] {-1, -1});
+        var a = AttentionFixture.random(device, dtype, shape, list, 1, arena);
+        HostCopy.write(a.k().rowSlice(20, 70), filled(70 * 16, Float.NaN));
+        HostCopy.write(a.v().rowSlice(20, 70), filled(70 * 16, Float.POSITIVE_INFINITY));
+        a.forward().backward();
+        for (float x : HostCopy.readFloats(a.o())) {
+          assertTrue(Float.isFinite(x) || Float.isNaN(x));
+        }
+        assertFinite(a.o().rowSlice(0, 20), a.dq().rowSlice(0, 20));
+        assertFinite(a.dk().rowSlice(0, 20), a.dv().rowSlice(0, 20));
+        assertTrue(Float.isNaN(HostCopy.readFloats(a.o())[21 * 32]));
+        // Scores of 10,000 and more: the softmax picks one key.
+        var large = AttentionFixture.random(device, dtype, shape, list, 2, arena);
+        HostCopy.write(large.q(), filled(90 * 32, 600));
+        large.forward().backward();
+        assertFinite(large.o(), large.lse());
+        assertFinite(large.dq(), large.dk());
+      }
+    });
   }
 
   private static float[] filled(int count, float value) {
@@ -189,26 +186,23 @@ class AttentionTest {
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void refusesWhatDoesNotFit(Devices.Choice choice) {
-    choice.run(
-        (device, arena) -> {
-          var list = packed(new int[] {5}, NONE);
-          var a = AttentionFixture.random(device, DType.F32, shape(2, 1, 8, 0, 0), list, 1, arena);
-          var wide = shape(4, 1, 8, 0, 0);
-          var e =
-              assertThrows(
-                  IllegalArgumentException.class,
-                  () ->
-                      Attention.forward(wide, a.segments(), a.q(), a.k(), a.v(), a.o(), a.lse()));
-          assertEquals("attention_forward: q is 5x16 F32, must be 5x32 F32", e.getMessage());
-          Matrix few = a.k().rowSlice(0, 4);
-          e =
-              assertThrows(
-                  IllegalArgumentException.class,
-                  () ->
-                      Attention.forward(a.shape(), a.segments(), a.q(), few, few, a.o(), a.lse()));
-          assertEquals(
-              "attention_forward: k is 4x8 F32, the segments need at least 5 rows", e.getMessage());
-        });
+    choice.run((device, arena) -> {
+      var list = packed(new int[] {5}, NONE);
+      var a = AttentionFixture.random(device, DType.F32, shape(2, 1, 8, 0, 0), list, 1, arena);
+      var wide = shape(4, 1, 8, 0, 0);
+      var e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> Attention.forward(wide, a.segments(), a.q(), a.k(), a.v(), a.o(), a.lse()));
+      assertEquals("attention_forward: q is 5x16 F32, must be 5x32 F32", e.getMessage());
+      Matrix few = a.k().rowSlice(0, 4);
+      e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> Attention.forward(a.shape(), a.segments(), a.q(), few, few, a.o(), a.lse()));
+      assertEquals(
+          "attention_forward: k is 4x8 F32, the segments need at least 5 rows", e.getMessage());
+    });
   }
 
   private static void check(Device device, AttentionShape shape, List<Segment> list, Arena arena) {
@@ -232,8 +226,9 @@ class AttentionTest {
   }
 
   /**
-   * Weights and gradients of scores are rounded to the compute type before they are multiplied, and o before its part in them:
-   * each result moves like a random walk with steps of its size, and the largest of 100,000 lies some four deviations out.
+   * Weights and gradients of scores are rounded to the compute type before they are multiplied, and
+   * o before its part in them: each result moves like a random walk with steps of its size, and the
+   * largest of 100,000 lies some four deviations out.
    */
   private static void near(
       String what, DType dtype, int length, AttentionReference.Sized expected, Matrix m) {
