@@ -2,6 +2,7 @@ package io.gatun.quant.checkpoint;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -29,6 +30,12 @@ record RowDecoder(MemorySegment data, Encoding encoding, int cols, RowOrder orde
     } else {
       readRows(first, 0, count, to);
     }
+  }
+
+  /** The bytes, if they are the values in order. */
+  Optional<MemorySegment> raw() {
+    boolean asStored = encoding.isPlain() && order instanceof RowOrder.Stored && shift == 0;
+    return asStored ? Optional.of(data) : Optional.empty();
   }
 
   private static int share(int count, int task, int tasks) {

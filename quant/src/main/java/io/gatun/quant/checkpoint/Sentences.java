@@ -1,6 +1,7 @@
 package io.gatun.quant.checkpoint;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import tools.jackson.core.JacksonException;
@@ -11,8 +12,9 @@ final class Sentences {
 
   static String of(IOException e) {
     return switch (e) {
-      case NoSuchFileException _ -> "there is no such file";
+      case NoSuchFileException _ -> "there is no such file or folder";
       case AccessDeniedException _ -> "permission denied";
+      case ClosedByInterruptException _ -> "the thread was interrupted";
       default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     };
   }

@@ -1,0 +1,198 @@
+package io.gatun.quant.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * A model's files as one set of tensors under Hugging Face names, whichever files they are: a
+ * folder with one or several safetensors files (bitsandbytes 4-bit layers inside are one tensor
+ * each), a single safetensors file, or a GGUF file (names mapped, the rows of q and k in Hugging
+ * Face's order, Gemma's norms less 1). Everything is mapped, nothing is copied; immutable, and safe
+ * for use by several threads if its arena is shared.
+ */
+public final class Checkpoint {
+  private final Path path;
+  private final Map<String, TensorSource> tensors;
+  private final Optional<JsonNode> config;
+  private final TokenizerSource tokenizer;
+
+  Checkpoint(
+      Path path,
+      Map<String, TensorSource> tensors,
+      Optional<JsonNode> config,
+      TokenizerSource tokenizer) {
+    this.path = path;
+    this.tensors = Collections.unmodifiableMap(tensors);
+    this.config = config;
+    this.tokenizer = tokenizer;
+  }
+
+  /**
+   * Opens and validates a model.
+   *
+   * @param fileOrFolder a Hugging Face folder, a .safetensors file or a .gguf file
+   * @param arena owns the mappings; a shared arena lets large tensors be decoded in parallel
+   * @return the checkpoint
+   * @throws CheckpointException with everything that is wrong with it
+   */
+  public static Checkpoint open(Path fileOrFolder, Arena arena) {
+    if (Files.isDirectory(fileOrFolder)) {
+      return FolderReader.folder(fileOrFolder, arena);
+    }
+    return switch (kind(fileOrFolder)) {
+      case GGUF -> GgufModel.read(Gguf.open(fileOrFolder, arena));
+      case SAFETENSORS -> FolderReader.file(fileOrFolder, arena);
+      case PICKLE -> throw new CheckpointException(fileOrFolder, FolderReader.PICKLE);
+    };
+  }
+
+  private enum Kind {
+    GGUF,
+    SAFETENSORS,
+    PICKLE
+  }
+
+  /** A file by its first bytes; safetensors has no magic number and is what remains. */
+  private static Kind kind(Path file) {
+    try (var in = Files.newInputStream(file)) {
+      var first = new String(in.readNBytes(4), StandardCharsets.ISO_8859_1);
+      boolean pickle = first.startsWith("PK\3\4") || first.startsWith("\u0080\2");
+      return first.equals("GGUF") ? Kind.GGUF : pickle ? Kind.PICKLE : Kind.SAFETENSORS;
+    } catch (IOException e) {
+      throw new CheckpointException(file, "cannot be read: " + Sentences.of(e));
+    }
+  }
+
+  /**
+   * Where it was opened.
+   *
+   * @return the file or folder
+   */
+  public Path path() {
+    return path;
+  }
+
+  /**
+   * The Hugging Face names of the tensors. A name that a GGUF file has and Hugging Face has not,
+   * such as {@code rope_freqs.weight}, stands as it is.
+   *
+   * @return names, unmodifiable
+   */
+  public Set<String> names() {
+    return tensors.keySet();
+  }
+
+  /**
+   * A tensor's type and shape.
+   *
+   * @param name its name
+   * @return what the files say
+   * @throws CheckpointException if there is no such tensor
+   */
+  public TensorInfo info(String name) {
+    return source(name).info();
+  }
+
+  /**
+   * Decodes rows to fp32: exact from F32, F16 and BF16; F64 rounded; GGUF blocks and 4-bit layers
+   * as their formats say.
+   *
+   * @param name its name
+   * @param firstRow the first row; rows are those of {@link TensorInfo#rows}
+   * @param rowCount how many
+   * @param to receives rowCount * cols values at its start
+   * @throws CheckpointException if there is no such tensor, or its values are not real numbers
+   */
+  public void readFloats(String name, int firstRow, int rowCount, MemorySegment to) {
+    var info = info(name);
+    Objects.checkFromIndexSize(firstRow, rowCount, info.rows());
+    Objects.checkFromIndexSize(0, (long) rowCount * info.cols() * Float.BYTES, to.byteSize());
+    switch (source(name)) {
+      case TensorSource.Rows rows -> rows.decoder().read(firstRow, rowCount, to);
+      case TensorSource.FourBit bits -> bits.tensor().read(firstRow, rowCount, to);
+      case TensorSource.Opaque _ ->
+          throw new CheckpointException(
+              path, "tensor %s is %s, not real numbers".formatted(name, info.dtype()));
+    }
+  }
+
+  /**
+   * Decodes a whole tensor, for code that does not handle native memory; as the other method.
+   *
+   * @param name its name
+   * @return rows * cols values
+   * @throws CheckpointException as the other method
+   */
+  public float[] readFloats(String name) {
+    var values = new float[Math.toIntExact(info(name).elements())];
+    readFloats(name, 0, info(name).rows(), MemorySegment.ofArray(values));
+    return values;
+  }
+
+  /**
+   * A tensor's bytes, where they are its values in order: little-endian, not aligned, read-only.
+   *
+   * @param name its name
+   * @return the bytes; empty if the values have to be decoded or put in order first
+   * @throws CheckpointException if there is no such tensor
+   */
+  public Optional<MemorySegment> raw(String name) {
+    return switch (source(name)) {
+      case TensorSource.Opaque opaque -> Optional.of(opaque.bytes());
+      case TensorSource.FourBit _ -> Optional.empty();
+      case TensorSource.Rows rows -> rows.decoder().raw();
+    };
+  }
+
+  /**
+   * A tensor's codes and scales, if it is a bitsandbytes 4-bit weight.
+   *
+   * @param name its name
+   * @return the stored weight, or empty
+   * @throws CheckpointException if there is no such tensor
+   */
+  public Optional<BnbTensor> fourBit(String name) {
+    return source(name) instanceof TensorSource.FourBit bits
+        ? Optional.of(bits.tensor())
+        : Optional.empty();
+  }
+
+  /**
+   * The contents of config.json; of a GGUF file, its metadata under config.json's keys.
+   *
+   * @return a JSON object, a copy
+   * @throws CheckpointException if there is no config.json
+   */
+  public JsonNode config() {
+    return config
+        .map(JsonNode::deepCopy)
+        .orElseThrow(() -> new CheckpointException(path, "has no config.json beside its tensors"));
+  }
+
+  /**
+   * Where its tokenizer is.
+   *
+   * @return a folder, or a GGUF file's metadata
+   */
+  public TokenizerSource tokenizer() {
+    return tokenizer;
+  }
+
+  private TensorSource source(String name) {
+    var source = tensors.get(name);
+    if (source == null) {
+      throw new CheckpointException(path, "has no tensor called " + name);
+    }
+    return source;
+  }
+}
