@@ -10,5 +10,6 @@ module io.gatun.runtime {
 
   exports io.gatun.runtime.adapter;
   exports io.gatun.runtime.model;
+  exports io.gatun.runtime.text;
   exports io.gatun.runtime.train;
 }

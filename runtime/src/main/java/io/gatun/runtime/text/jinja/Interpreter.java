@@ -100,6 +100,7 @@ final class Interpreter {
     var state =
         new LoopState(items, depth, node.recursive() ? Optional.of(again) : Optional.empty());
     for (int i = 0; i < items.size(); i++) {
+      run.step();
       state.at(i);
       Scope inner = scope.inner();
       inner.set("loop", new Loop(state));

@@ -8,7 +8,7 @@ import java.util.List;
  * JinjaException}.
  */
 final class Run {
-  private static final long MAX_STEPS = 20_000_000;
+  private static final long MAX_STEPS = 8_000_000;
   private static final int MAX_DEPTH = 1000;
   private static final int MAX_TEXT = 64 << 20;
   private static final int MAX_ITEMS = 1 << 20;
