@@ -46,6 +46,52 @@ typedef struct {
   int32_t reserved;
 } gatun_context;
 
+enum gatun_code { GATUN_NF4 = 0, GATUN_FP4 = 1 };
+
+// One tensor of a 4-bit weight, quantized over its elements in row order in blocks of block_size.
+// Layout FILE: element 2i in the high half of byte i. Layout TILED: see nf4.h; needs cols % block_size == 0, block_size % 64 == 0.
+// A scale is scales[block] (f32), or signed map[scales[block] (u8)] * nested[block / 256] + offset where nested is not NULL.
+typedef struct {
+  int64_t rows, cols;
+  void* codes;
+  void* scales;
+  float* nested;
+  float offset;
+  int32_t code;        // gatun_code
+  int32_t block_size;
+  int32_t recorded;    // gatun_dtype a decoded value is rounded to
+  int32_t tiled;       // 0 FILE, 1 TILED
+  int32_t reserved;
+} gatun_nf4_band;
+
+// A frozen (out, in) weight: dense, or, with dense.data == NULL, 4-bit bands from top to bottom. dense.rows, dense.cols: its shape.
+typedef struct {
+  gatun_matrix dense;
+  const gatun_nf4_band* bands;
+  int64_t band_count;
+} gatun_weight;
+
+// Rows first_row .. of a weight and ranks first_rank .. of A: y += t * (scale b)^T there. b_sum, its gradient, absent in forward.
+typedef struct {
+  gatun_matrix b, b_sum;  // f32 (rows, rank)
+  int64_t first_row, first_rank;
+  float scale;
+  int32_t reserved;
+} gatun_lora_sibling;
+
+// Rows first_row .. first_row + row_count - 1 of x use this adapter. a_sum, its gradient, absent in forward.
+typedef struct {
+  int64_t first_row, row_count;
+  gatun_matrix a, a_sum;  // f32 (ranks of all siblings, in)
+  const gatun_lora_sibling* siblings;
+  int64_t sibling_count;
+} gatun_lora_rows;
+
+typedef struct {
+  const gatun_lora_rows* rows;
+  int64_t count;
+} gatun_lora;
+
 // ---- Library, memory, threads: bound by NativeLibrary, not by CpuKernel ----
 int32_t gatun_abi_version(void);
 // Bit 0: AVX2, FMA and F16C. Bit 1: AVX-512 F, BW, DQ, VL. Bit 2: AVX-512 BF16. The operating system's consent is included.
@@ -138,6 +184,32 @@ int32_t gatun_attention_backward(const gatun_context* context, const gatun_atten
                                  const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse,
                                  const gatun_matrix* d_o, const gatun_matrix* dq, const gatun_matrix* dk,
                                  const gatun_matrix* dv);
+
+// y = x w^T (+ bias); y += it when add is 1. x: float matrix, its type is the compute type. bias: f32 (1, out) or absent.
+int32_t gatun_mat_mul_forward(const gatun_context* context, const gatun_matrix* x, const gatun_weight* w,
+                              const gatun_matrix* bias, const gatun_matrix* y, int32_t add);
+// dx = dy w; dx += it when add is 1.
+int32_t gatun_mat_mul_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_weight* w,
+                               const gatun_matrix* dx, int32_t add);
+
+// t = xa a^T in the rows of each adapter; y = x w^T + t (scale b)^T (+ bias). t: type of x.
+int32_t gatun_lora_mat_mul_forward(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* xa,
+                                   const gatun_weight* w, const gatun_matrix* bias, const gatun_lora* lora,
+                                   const gatun_matrix* t, const gatun_matrix* y);
+// u = dy (scale b); b_sum += scale dy^T t; a_sum += u^T xa; dx = dy w + u a, or, where dxa is there, dx = dy w and dxa = u a.
+int32_t gatun_lora_mat_mul_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* xa,
+                                    const gatun_matrix* t, const gatun_weight* w, const gatun_lora* lora,
+                                    const gatun_matrix* u, const gatun_matrix* dx, const gatun_matrix* dxa);
+
+// Writes codes of out from x, f32 without gaps, and its scales to absmax: f32 (1, blocks), out->scales itself when those are
+// plain. Nested: then codes and scales of absmax - *offset, its mean. binned 1: a nested code is the one of the nearest of 65536
+// equidistant numbers, as bitsandbytes' CPU library chooses it; 0: the nearest.
+int32_t gatun_nf4_quantize(const gatun_context* context, const gatun_matrix* x, const gatun_nf4_band* out,
+                           const gatun_matrix* absmax, int32_t binned, double* offset);
+// y = w, rounded to its recorded type and then to y's (f32, f16 or bf16).
+int32_t gatun_nf4_dequantize(const gatun_context* context, const gatun_weight* w, const gatun_matrix* y);
+// Codes of from to the layout of to.
+int32_t gatun_nf4_repack(const gatun_context* context, const gatun_nf4_band* from, const gatun_nf4_band* to);
 
 #ifdef __cplusplus
 }

@@ -24,8 +24,41 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight 
   public enum Layout {
     /** As in a checkpoint: two elements a byte, the first in the high half, row after row. */
     FILE,
-    /** Interleaved for the kernels. */
-    TILED
+    /**
+     * Tiles of 16 rows by 64 columns, 512 bytes each, read one after another by every kernel; the
+     * last rows are filled up. Asks for rows that are whole blocks of a multiple of 64 elements.
+     * Scales stay in file order.
+     */
+    TILED;
+
+    /** Rows of a tile. */
+    public static final int TILE_ROWS = 16;
+
+    /** Columns of a tile. */
+    public static final int TILE_COLS = 64;
+
+    /**
+     * Whether a matrix can lie in this order.
+     *
+     * @param cols its columns
+     * @param blockSize its block size
+     * @return true for FILE, and for TILED when no block crosses a row and no tile a block
+     */
+    public boolean takes(int cols, int blockSize) {
+      return this == FILE || cols % blockSize == 0 && blockSize % TILE_COLS == 0;
+    }
+
+    /**
+     * Size of the codes.
+     *
+     * @param rows rows
+     * @param cols columns
+     * @return bytes
+     */
+    public long bytes(int rows, int cols) {
+      long stored = this == FILE ? rows : Math.ceilDiv(rows, TILE_ROWS) * (long) TILE_ROWS;
+      return Math.ceilDiv(stored * cols, 2L);
+    }
   }
 
   /** Scale of each block of elements. */
@@ -80,7 +113,12 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight 
       }
       long elements = (long) rows * cols;
       long blocks = Math.ceilDiv(elements, blockSize);
-      requireBytes(codes, Math.ceilDiv(elements, 2));
+      if (!layout.takes(cols, blockSize)) {
+        throw new IllegalArgumentException(
+            "%d columns in blocks of %d cannot be TILED: a row must be whole blocks, a block whole tiles of %d columns"
+                .formatted(cols, blockSize, Layout.TILE_COLS));
+      }
+      requireBytes(codes, layout.bytes(rows, cols));
       switch (scales) {
         case Scales.Plain plain -> requireBytes(plain.absmax(), blocks * Float.BYTES);
         case Scales.Nested nested -> {

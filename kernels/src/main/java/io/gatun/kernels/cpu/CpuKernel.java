@@ -40,7 +40,21 @@ public enum CpuKernel {
   /** shape, segments, q, k, v, o, lse. */
   ATTENTION_FORWARD("smmmmmm"),
   /** shape, segments, q, k, v, o, lse, dO, dq, dk, dv. */
-  ATTENTION_BACKWARD("smmmmmmmmmm");
+  ATTENTION_BACKWARD("smmmmmmmmmm"),
+  /** x, weight, bias or absent, y, 1 to add to y. */
+  MAT_MUL_FORWARD("msmmi"),
+  /** dy, weight, dx, 1 to add to dx. */
+  MAT_MUL_BACKWARD("msmi"),
+  /** x, xa, weight, bias or absent, adapters, t, y. */
+  LORA_MAT_MUL_FORWARD("mmsmsmm"),
+  /** dy, xa, t, weight, adapters, u, dx, dxa or absent. */
+  LORA_MAT_MUL_BACKWARD("mmmssmmm"),
+  /** x, band, absmax, 1 for binned nested codes, offset as the result. */
+  NF4_QUANTIZE("msmir"),
+  /** weight, y. */
+  NF4_DEQUANTIZE("sm"),
+  /** from band, to band. */
+  NF4_REPACK("ss");
 
   private final String parameters;
 

@@ -4,6 +4,8 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
+import io.gatun.kernels.Weight;
 
 /**
  * What every op checks before it calls a kernel. Each method takes the op's stem, the argument's
@@ -53,6 +55,31 @@ final class Check {
   static void device(String op, String name, Matrix m, Matrix anchor) {
     if (m.buffer().device() != anchor.buffer().device()) {
       throw elsewhere(op, name);
+    }
+  }
+
+  /** A matrix of this shape whose elements may be F32 or BF16, on the anchor's device. */
+  static void activation(String op, String name, Matrix m, int rows, int cols, Matrix anchor) {
+    compute(op, name, m);
+    matrix(op, name, m, m.dtype(), rows, cols, anchor);
+  }
+
+  /** A weight of exactly this shape, all of it on the anchor's device. */
+  static void weight(String op, Weight w, int rows, int cols, Matrix anchor) {
+    that(
+        w.rows() == rows && w.cols() == cols,
+        op,
+        "the weight is %s, must be %s",
+        w.rows() + "x" + w.cols(),
+        rows + "x" + cols);
+    boolean here =
+        switch (w) {
+          case Matrix m -> m.buffer().device() == anchor.buffer().device();
+          case Nf4Matrix m ->
+              m.bands().stream().allMatch(b -> b.codes().device() == anchor.buffer().device());
+        };
+    if (!here) {
+      throw elsewhere(op, "the weight");
     }
   }
 

@@ -1,0 +1,114 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Weight;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cpu.CpuWeights;
+import java.util.Optional;
+
+/**
+ * Products with a frozen weight. The type of x (forward) or dy (backward) is the compute type: the
+ * weight is rounded to it, sums are F32, the result is rounded once. The order of a sum depends on
+ * its length only, except that at most {@link #FEW_ROWS} rows of x take a path that reads the
+ * weight once and sums in another order. A 4-bit weight is decoded on the way. C:
+ * gatun_mat_mul_forward, gatun_mat_mul_backward.
+ */
+public final class MatMul {
+  /**
+   * Up to this many rows of x, the product is bound by reading the weight and takes the
+   * matrix-vector path.
+   */
+  public static final int FEW_ROWS = 8;
+
+  private static final String OP = "mat_mul";
+
+  private MatMul() {}
+
+  /**
+   * y = x wᵀ.
+   *
+   * @param x (tokens, in), F32 or BF16
+   * @param w (out, in)
+   * @param y (tokens, out), F32 or BF16
+   */
+  public static void forward(Matrix x, Weight w, Matrix y) {
+    forward(x, w, Optional.empty(), y, 0);
+  }
+
+  /**
+   * y = x wᵀ + bias.
+   *
+   * @param x (tokens, in), F32 or BF16
+   * @param w (out, in)
+   * @param bias (1, out), F32
+   * @param y (tokens, out), F32 or BF16
+   */
+  public static void forward(Matrix x, Weight w, Matrix bias, Matrix y) {
+    forward(x, w, Optional.of(bias), y, 0);
+  }
+
+  /**
+   * y += x wᵀ, rounded once.
+   *
+   * @param x (tokens, in), F32 or BF16
+   * @param w (out, in)
+   * @param ySum (tokens, out), F32 or BF16
+   */
+  public static void forwardSum(Matrix x, Weight w, Matrix ySum) {
+    forward(x, w, Optional.empty(), ySum, 1);
+  }
+
+  /**
+   * dx = dy w.
+   *
+   * @param dy (tokens, out), F32 or BF16
+   * @param w (out, in)
+   * @param dx (tokens, in), F32 or BF16; must not share memory with dy
+   */
+  public static void backward(Matrix dy, Weight w, Matrix dx) {
+    backward(dy, w, dx, 0);
+  }
+
+  /**
+   * dx += dy w, rounded once.
+   *
+   * @param dy (tokens, out), F32 or BF16
+   * @param w (out, in)
+   * @param dxSum (tokens, in), F32 or BF16; must not share memory with dy
+   */
+  public static void backwardSum(Matrix dy, Weight w, Matrix dxSum) {
+    backward(dy, w, dxSum, 1);
+  }
+
+  private static void forward(Matrix x, Weight w, Optional<Matrix> bias, Matrix y, int add) {
+    Device device = Check.compute(OP, "x", x);
+    Check.weight(OP, w, w.rows(), x.cols(), x);
+    Check.activation(OP, "y", y, x.rows(), w.rows(), x);
+    bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
+    switch (device) {
+      case CpuDevice cpu ->
+          cpu.call(
+              CpuKernel.MAT_MUL_FORWARD,
+              c -> {
+                c.matrix(x).struct(CpuWeights.weight(c, w));
+                bias.ifPresentOrElse(c::matrix, c::absent);
+                c.matrix(y).integer(add);
+              });
+    }
+  }
+
+  private static void backward(Matrix dy, Weight w, Matrix dx, int add) {
+    Device device = Check.compute(OP, "dy", dy);
+    Check.weight(OP, w, dy.cols(), w.cols(), dy);
+    Check.activation(OP, "dx", dx, dy.rows(), w.cols(), dy);
+    switch (device) {
+      case CpuDevice cpu ->
+          cpu.call(
+              CpuKernel.MAT_MUL_BACKWARD,
+              c -> c.matrix(dy).struct(CpuWeights.weight(c, w)).matrix(dx).integer(add));
+    }
+  }
+}

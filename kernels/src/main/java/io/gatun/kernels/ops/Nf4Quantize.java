@@ -1,0 +1,104 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.Nf4Matrix.Scales;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cpu.CpuWeights;
+import java.lang.foreign.Arena;
+
+/**
+ * Quantization to 4 bits: in each block of elements, the scale is the largest magnitude and a code
+ * is chosen by the thresholds half-way between the code's values. With nested scales, the scales
+ * minus their mean are quantized to 8 bits in blocks of 256 by the signed dynamic map. Bit for bit
+ * what bitsandbytes writes. C: gatun_nf4_quantize.
+ */
+public final class Nf4Quantize {
+  /** How the 8-bit code of a nested scale is chosen. */
+  public enum NestedCode {
+    /** The nearest entry of the map, the lower one at equal distance. */
+    NEAREST,
+    /**
+     * The entry nearest to the nearest of 65536 equidistant numbers in [-1, 1], as bitsandbytes'
+     * native CPU library chooses it: one code in 400 is a neighbour of the nearest one.
+     */
+    BINNED
+  }
+
+  private Nf4Quantize() {}
+
+  /**
+   * Quantizes with the nearest nested codes.
+   *
+   * @param x (rows, cols), F32, without gaps between rows; holds values of the band's recorded type
+   * @param out the band whose codes and scales are written; its offset is not read
+   * @return out with the offset of its nested scales
+   */
+  public static Band run(Matrix x, Band out) {
+    return run(x, out, NestedCode.NEAREST);
+  }
+
+  /**
+   * Quantizes.
+   *
+   * @param x (rows, cols), F32, without gaps between rows; holds values of the band's recorded type
+   * @param out the band whose codes and scales are written; its offset is not read
+   * @param nestedCode how nested codes are chosen
+   * @return out with the offset of its nested scales
+   */
+  public static Band run(Matrix x, Band out, NestedCode nestedCode) {
+    Check.matrix("nf4_quantize", "x", x, DType.F32, out.rows(), out.cols(), x);
+    Check.that(
+        x.rowStride() == x.cols() || x.rows() <= 1,
+        "nf4_quantize",
+        "x is %s with row stride %s; copy it into a matrix without gaps",
+        x.shape(),
+        x.rowStride());
+    int blocks = Math.toIntExact(Math.ceilDiv((long) out.rows() * out.cols(), out.blockSize()));
+    Device device = x.buffer().device();
+    return switch (out.scales()) {
+      case Scales.Plain plain -> {
+        quantize(device, x, out, Matrix.of(plain.absmax(), 0, DType.F32, 1, blocks), nestedCode);
+        yield out;
+      }
+      case Scales.Nested nested -> {
+        try (Arena arena = Arena.ofConfined()) {
+          Matrix absmax =
+              Matrix.allocate(device, "scales to be nested", DType.F32, 1, blocks, arena);
+          yield withOffset(out, nested, quantize(device, x, out, absmax, nestedCode));
+        }
+      }
+    };
+  }
+
+  private static float quantize(
+      Device device, Matrix x, Band out, Matrix absmax, NestedCode nestedCode) {
+    return switch (device) {
+      case CpuDevice cpu ->
+          (float)
+              cpu.callForDouble(
+                  CpuKernel.NF4_QUANTIZE,
+                  c ->
+                      c.matrix(x)
+                          .struct(CpuWeights.band(c, out))
+                          .matrix(absmax)
+                          .integer(nestedCode.ordinal())
+                          .result());
+    };
+  }
+
+  private static Band withOffset(Band band, Scales.Nested nested, float offset) {
+    return new Band(
+        band.code(),
+        band.blockSize(),
+        band.rows(),
+        band.cols(),
+        band.recordedDtype(),
+        band.layout(),
+        band.codes(),
+        new Scales.Nested(nested.codes(), nested.absmax(), offset));
+  }
+}

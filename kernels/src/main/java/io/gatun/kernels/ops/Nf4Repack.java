@@ -1,0 +1,37 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cpu.CpuWeights;
+
+/**
+ * Changes the layout of the codes of a 4-bit matrix, between file order and tiles. C:
+ * gatun_nf4_repack.
+ */
+public final class Nf4Repack {
+  private Nf4Repack() {}
+
+  /**
+   * Copies codes; scales are the same in every layout and are not touched.
+   *
+   * @param from a band
+   * @param to a band of the same shape with other codes
+   */
+  public static void run(Band from, Band to) {
+    Check.that(
+        from.rows() == to.rows() && from.cols() == to.cols() && from.codes() != to.codes(),
+        "nf4_repack",
+        "from is %s, to is %s; they must have one shape and different codes",
+        from.rows() + "x" + from.cols(),
+        to.rows() + "x" + to.cols());
+    Device device = from.codes().device();
+    switch (device) {
+      case CpuDevice cpu ->
+          cpu.call(
+              CpuKernel.NF4_REPACK,
+              c -> c.struct(CpuWeights.band(c, from)).struct(CpuWeights.band(c, to)));
+    }
+  }
+}
