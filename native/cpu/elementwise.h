@@ -1,5 +1,7 @@
 // Walking over all elements of matrices of one shape, whatever their strides.
 #pragma once
+#include <type_traits>
+
 #include "pool.h"
 #include "simd.h"
 
@@ -21,12 +23,37 @@ void each_span(const gatun_context* context, int64_t rows, int64_t cols, F f) {
   });
 }
 
-// body(i) for whole vectors at i = 0, W, 2W ..., then tail(i, n) for the last n < W elements.
-template <class Body, class Tail>
-inline void each_vector(int64_t count, Body body, Tail tail) {
+// f(i, all_lanes{}) for whole vectors at i = 0, W, 2W ..., then f(i, n) for the last n < W elements.
+template <class F>
+inline void each_vector(int64_t count, F f) {
   int64_t i = 0;
-  for (; i + W <= count; i += W) body(i);
-  if (i < count) tail(i, (int)(count - i));
+  for (; i + W <= count; i += W) f(i, all_lanes{});
+  if (i < count) f(i, (int)(count - i));
 }
+
+// Sum over f(i, n), a vector of terms: four vectors of sums, added in a fixed order.
+template <class F>
+inline float sum_of(int64_t count, F f) {
+  vf a = set(0), b = set(0), c = set(0), d = set(0);
+  int64_t i = 0;
+  for (; i + 4 * W <= count; i += 4 * W) {
+    a = a + f(i, all_lanes{});
+    b = b + f(i + W, all_lanes{});
+    c = c + f(i + 2 * W, all_lanes{});
+    d = d + f(i + 3 * W, all_lanes{});
+  }
+  for (; i + W <= count; i += W) a = a + f(i, all_lanes{});
+  if (i < count) b = b + keep(f(i, (int)(count - i)), (int)(count - i));
+  return sum((a + b) + (c + d));
+}
+
+// Rows for one piece of parallel work: some ten microseconds.
+inline int64_t row_grain(int64_t cols) { return std::max<int64_t>(1, 2 * kSpan / std::max<int64_t>(1, cols)); }
+
+inline bool same_shape(const gatun_matrix* a, const gatun_matrix* b) { return a->rows == b->rows && a->cols == b->cols; }
+
+// Element type of a pointer that with_compute_type passed.
+template <class P>
+using element = std::remove_pointer_t<P>;
 
 }  // namespace gatun

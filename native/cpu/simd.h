@@ -1,6 +1,7 @@
 // One small vector vocabulary, so that an op is written once and compiled for every variant.
 //   vf: W floats.  vm: W truth values.  load/store convert from and to f32, bf16 and f16 (round to nearest even, NaN kept).
-//   load(p, n) fills the lanes from n on with zero and reads nothing beyond; store(p, v, n) writes n lanes.
+//   load(p, n) fills the lanes from n on with zero and reads nothing beyond; store(p, v, n) writes n lanes; keep(v, n) zeroes
+//   the lanes from n on. n may be all_lanes{}, so that one body serves whole vectors and the last, shorter one.
 //   set round_to_int sqrt abs max min fma(a,b,c)=a*b+c  fnma(a,b,c)=c-a*b  scale_exponent(v, n)=v*2^n
 //   less(a,b) is_nan(a) select(m,a,b)=m?a:b   sum(v), largest(v): across lanes, in a fixed order.
 // Operators + - * / work on vf. max and min return their second argument when the first is NaN.
@@ -13,6 +14,8 @@
 #include "gatun_kernels.h"
 
 namespace gatun {
+
+struct all_lanes {};
 
 struct bf16 {
   uint16_t bits;
@@ -75,6 +78,16 @@ inline f16 from_float<f16>(float x) {
 #endif
 
 namespace gatun {
+
+template <class T>
+inline vf load(const T* p, all_lanes) {
+  return load(p);
+}
+template <class T>
+inline void store(T* p, vf v, all_lanes) {
+  store(p, v);
+}
+inline vf keep(vf v, all_lanes) { return v; }
 
 template <class T>
 inline T* row(const gatun_matrix* m, int64_t i) {

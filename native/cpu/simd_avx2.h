@@ -13,6 +13,7 @@ inline __m256i lanes(int n) {
 }
 
 inline vf set(float x) { return _mm256_set1_ps(x); }
+inline vf keep(vf v, int n) { return _mm256_and_ps(v, _mm256_castsi256_ps(lanes(n))); }
 inline vf load(const float* p) { return _mm256_loadu_ps(p); }
 inline vf load(const float* p, int n) { return _mm256_maskload_ps(p, lanes(n)); }
 inline void store(float* p, vf v) { _mm256_storeu_ps(p, v); }

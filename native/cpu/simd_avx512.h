@@ -12,6 +12,7 @@ constexpr int W = 16;
 inline vm lanes(int n) { return (vm)((1u << n) - 1); }  // n <= 16
 
 inline vf set(float x) { return _mm512_set1_ps(x); }
+inline vf keep(vf v, int n) { return _mm512_maskz_mov_ps(lanes(n), v); }
 inline vf load(const float* p) { return _mm512_loadu_ps(p); }
 inline vf load(const float* p, int n) { return _mm512_maskz_loadu_ps(lanes(n), p); }
 inline void store(float* p, vf v) { _mm512_storeu_ps(p, v); }

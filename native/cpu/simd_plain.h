@@ -8,6 +8,10 @@ typedef int32_t vm __attribute__((vector_size(16)));
 constexpr int W = 4;
 
 inline vf set(float x) { return vf{x, x, x, x}; }
+inline vf keep(vf v, int n) {
+  for (int i = n; i < W; i++) v[i] = 0;
+  return v;
+}
 
 template <class T>
 inline vf load(const T* p) {
