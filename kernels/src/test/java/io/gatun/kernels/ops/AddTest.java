@@ -10,14 +10,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AddTest {
-  private static final DType[] COMPUTE = {DType.F32, DType.BF16};
-
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void equalsReference(Devices.Choice choice) {
     choice.run((device, arena) -> {
-      for (DType tx : COMPUTE) {
-        for (DType ty : COMPUTE) {
+      for (DType tx : Samples.COMPUTE) {
+        for (DType ty : Samples.COMPUTE) {
           for (int cols : Samples.SIZES) {
             Matrix x = Samples.random(device, tx, 13, cols, 1, arena);
             Matrix y = Samples.random(device, ty, 13, cols, 2, arena);

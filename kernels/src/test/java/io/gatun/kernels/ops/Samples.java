@@ -20,6 +20,9 @@ public final class Samples {
   /** One, odd, one past a warp, one past a block, and one that is nothing in particular. */
   public static final int[] SIZES = {1, 13, 33, 65, 207};
 
+  /** The types that activations may have. */
+  public static final DType[] COMPUTE = {DType.F32, DType.BF16};
+
   private static final byte GUARD = 0x7e;
   private static final int GAP = 3;
 

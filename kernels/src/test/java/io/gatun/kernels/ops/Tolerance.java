@@ -48,6 +48,19 @@ public record Tolerance(double relative) {
    * @param actual of the kernel
    */
   public void check(String what, double[] expected, double[] actual) {
+    check(what, expected, actual, expected);
+  }
+
+  /**
+   * Asserts that results agree where they are small differences of large terms, whose rounding
+   * errors remain.
+   *
+   * @param what for the message
+   * @param expected of the reference
+   * @param actual of the kernel
+   * @param terms for each result the largest term that was added for it
+   */
+  public void check(String what, double[] expected, double[] actual, double[] terms) {
     assertEquals(expected.length, actual.length, what);
     double size = rootMeanSquare(expected);
     for (int i = 0; i < expected.length; i++) {
@@ -55,7 +68,8 @@ public record Tolerance(double relative) {
       double a = actual[i];
       boolean equal =
           Double.isFinite(e)
-              ? Math.abs(a - e) <= relative * Math.max(Math.abs(e), size)
+              ? Math.abs(a - e)
+                  <= relative * Math.max(Math.max(Math.abs(e), Math.abs(terms[i])), size)
               : Double.compare(a, e) == 0;
       if (!equal) {
         fail("%s: element %d is %s, expected %s within %s".formatted(what, i, a, e, relative));

@@ -1,0 +1,90 @@
+package io.gatun.kernels.ops;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import java.util.Arrays;
+import java.util.function.DoubleUnaryOperator;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The bounds that native/cpu/functions.h states, measured in units in the last place (ulp) through
+ * ops whose results are these functions: the gradient of a row of logits (0, x) is e^x when x is
+ * below -17, because e^0 + e^x rounds to 1.
+ */
+class FunctionsTest {
+  private static final int COUNT = 1 << 17;
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void exponentialWithinTwoUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var x = new float[COUNT];
+      var logits = new float[2 * COUNT];
+      var ones = new float[COUNT];
+      Arrays.fill(ones, 1);
+      for (int i = 0; i < COUNT; i++) {
+        x[i] = -17 - 87f * i / COUNT;
+        logits[2 * i + 1] = x[i];
+      }
+      Matrix rows = Matrix.allocate(device, "rows", DType.F32, COUNT, 2, arena);
+      Matrix weights = Matrix.allocate(device, "weights", DType.F32, COUNT, 1, arena);
+      Matrix loss = Matrix.allocate(device, "loss", DType.F32, COUNT, 1, arena);
+      HostCopy.write(rows, logits);
+      HostCopy.write(weights, ones);
+      var labels = Samples.ints(device, new int[COUNT], arena);
+      CrossEntropy.run(rows, labels, weights, 0, loss);
+      float[] e = HostCopy.readFloats(rows.colSlice(1, 1));
+      assertUlps(2, Math::exp, x, e);
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void hyperbolicTangentWithinThreeUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var x = new float[COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        x[i] = 20f * i / COUNT - 10;
+      }
+      Matrix row = Samples.strided(device, DType.F32, 1, COUNT, x, arena);
+      SoftCap.run(row, 1);
+      assertUlps(3, Math::tanh, x, HostCopy.readFloats(row));
+    });
+  }
+
+  /** One more than the sigmoid itself, for the product with x. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void sigmoidWithinThreeUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var gateUp = new float[2 * COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        gateUp[i] = 160f * i / COUNT - 80;
+        gateUp[COUNT + i] = 1;
+      }
+      Matrix from = Samples.strided(device, DType.F32, 1, 2 * COUNT, gateUp, arena);
+      Matrix h = Samples.guarded(device, DType.F32, 1, COUNT, arena);
+      Glu.forward(io.gatun.kernels.Activation.SILU, from, h);
+      float[] x = Arrays.copyOf(gateUp, COUNT);
+      assertUlps(4, v -> v / (1 + Math.exp(-v)), x, HostCopy.readFloats(h));
+    });
+  }
+
+  private static void assertUlps(int bound, DoubleUnaryOperator f, float[] x, float[] actual) {
+    double worst = 0;
+    float at = 0;
+    for (int i = 0; i < x.length; i++) {
+      double exact = f.applyAsDouble(x[i]);
+      double ulps = Math.abs(actual[i] - exact) / Math.ulp((float) exact);
+      if (!(ulps <= worst)) {
+        worst = ulps;
+        at = x[i];
+      }
+    }
+    assertTrue(worst <= bound, "off by " + worst + " ulp at " + at);
+  }
+}

@@ -1,0 +1,125 @@
+package io.gatun.kernels.ops;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class RmsNormTest {
+  private static final float EPS = 1e-5f;
+  private static final int ROWS = 13;
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void forwardEqualsReference(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      for (DType dtype : Samples.COMPUTE) {
+        for (int n : Samples.SIZES) {
+          for (int groups : new int[] {1, 3}) {
+            Matrix x = Samples.random(device, dtype, ROWS, groups * n, 1, arena);
+            Matrix gamma = Samples.random(device, DType.F32, 1, n, 2, arena);
+            Matrix y = Samples.guarded(device, dtype, ROWS, groups * n, arena);
+            Matrix rstd = Samples.guarded(device, DType.F32, ROWS, groups, arena);
+            for (float offset : new float[] {0, 1}) {
+              RmsNorm.forward(x, gamma, offset, EPS, y, rstd);
+              double[] values = Samples.values(x);
+              double[] scale = Samples.values(gamma);
+              var expected = RmsNormReference.forward(values, scale, offset, EPS);
+              Tolerance.of(dtype, n).check("y", expected, Samples.values(y));
+              Tolerance.of(DType.F32, n)
+                  .check("rstd", RmsNormReference.rstd(values, n, EPS), Samples.values(rstd));
+            }
+            Samples.checkGuards(y);
+            Samples.checkGuards(rstd);
+          }
+        }
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void backwardEqualsReference(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      for (DType dtype : Samples.COMPUTE) {
+        for (int n : Samples.SIZES) {
+          for (int groups : new int[] {1, 3}) {
+            Matrix x = Samples.random(device, dtype, ROWS, groups * n, 1, arena);
+            Matrix dy = Samples.random(device, dtype, ROWS, groups * n, 3, arena);
+            Matrix gamma = Samples.random(device, DType.F32, 1, n, 2, arena);
+            Matrix sum = Samples.random(device, dtype, ROWS, groups * n, 4, arena);
+            Matrix rstd = Samples.guarded(device, DType.F32, ROWS, groups, arena);
+            RmsNorm.forward(x, gamma, 1, EPS, sum, rstd);
+            double[] d = Samples.values(dy);
+            double[] v = Samples.values(x);
+            double[] scale = Samples.values(gamma);
+            var expected = RmsNormReference.backward(d, v, scale, 1, EPS);
+            var terms = RmsNormReference.terms(d, v, scale, 1, EPS);
+            var added = AddReference.run(expected, Samples.values(sum));
+            RmsNorm.backwardSum(dy, x, gamma, 1, rstd, sum);
+            Tolerance.of(dtype, n).check("dxSum", added, Samples.values(sum), terms);
+            RmsNorm.backward(dy, x, gamma, 1, rstd, dy);
+            Tolerance.of(dtype, n).check("dx in place", expected, Samples.values(dy), terms);
+            Samples.checkGuards(dy);
+            Samples.checkGuards(sum);
+          }
+        }
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      int n = 13;
+      Matrix x = Samples.random(device, DType.F32, 3, 2 * n, 1, arena);
+      Matrix dy = Samples.random(device, DType.F32, 3, 2 * n, 3, arena);
+      Matrix gamma = Samples.random(device, DType.F32, 1, n, 2, arena);
+      Matrix dx = Samples.guarded(device, DType.F32, 3, 2 * n, arena);
+      Matrix rstd = Samples.guarded(device, DType.F32, 3, 2, arena);
+      RmsNorm.forward(x, gamma, 1, EPS, dx, rstd);
+      RmsNorm.backward(dy, x, gamma, 1, rstd, dx);
+      double[] scale = Samples.values(gamma);
+      var expected =
+          FiniteDifferences.gradient(
+              v -> RmsNormReference.forward(v, scale, 1, EPS),
+              Samples.values(x),
+              Samples.values(dy));
+      Tolerance.of(DType.F32, n).check("dx", expected, Samples.values(dx));
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void edges(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.F32, 2, 4, arena);
+      Matrix gamma = Matrix.allocate(device, "gamma", DType.F32, 1, 4, arena);
+      Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 2, 1, arena);
+      HostCopy.write(gamma, new float[] {1, 1, 1, 1});
+      HostCopy.write(x, new float[] {0, 0, 0, 0, 1, Float.NaN, 1, 1});
+      Matrix y = Matrix.allocate(device, "y", DType.F32, 2, 4, arena);
+      RmsNorm.forward(x, gamma, 0, EPS, y, rstd);
+      assertArrayEquals(new float[4], HostCopy.readFloats(y.rowSlice(0, 1)));
+      assertTrue(Float.isFinite(HostCopy.readFloats(rstd)[0]));
+      for (float v : HostCopy.readFloats(y.rowSlice(1, 1))) {
+        assertEquals(Float.NaN, v);
+      }
+      RmsNorm.forward(x.rowSlice(0, 0), gamma, 0, EPS, y.rowSlice(0, 0), rstd.rowSlice(0, 0));
+      Matrix wide = Matrix.allocate(device, "wide", DType.F32, 1, 3, arena);
+      var e =
+          assertThrows(
+              IllegalArgumentException.class, () -> RmsNorm.forward(x, wide, 0, EPS, y, rstd));
+      assertEquals(
+          "rms_norm: gamma is 1x3 F32, x has 4 columns; they must be a multiple of gamma's",
+          e.getMessage());
+    });
+  }
+}
