@@ -42,6 +42,7 @@ final class ConfigReader {
 
   DecoderConfig read() {
     refuseOtherModels();
+    throwProblems();
     int hidden = required("hidden_size");
     int layers = required("num_hidden_layers");
     int heads = required("num_attention_heads");

@@ -2,6 +2,7 @@ package io.gatun.runtime.model;
 
 import io.gatun.kernels.Activation;
 import io.gatun.kernels.AttentionShape;
+import io.gatun.quant.checkpoint.Checkpoint;
 import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
@@ -76,6 +77,27 @@ public record DecoderConfig(
    */
   public static DecoderConfig read(JsonNode config) {
     return new ConfigReader(config).read();
+  }
+
+  /**
+   * The shape of a checkpoint's model. A GGUF file may carry the divisors of its rotation as a
+   * tensor.
+   *
+   * @param checkpoint the files
+   * @return the shape
+   * @throws UnsupportedException naming everything in it that is not supported
+   */
+  public static DecoderConfig of(Checkpoint checkpoint) {
+    var config = read(checkpoint.config());
+    if (!checkpoint.names().contains(WeightNames.ROPE_DIVISORS)) {
+      return config;
+    }
+    var divisors = new ArrayList<Double>();
+    for (float f : checkpoint.readFloats(WeightNames.ROPE_DIVISORS)) {
+      divisors.add((double) f);
+    }
+    return config.withRope(
+        new RopeTable(config.rope().theta(), config.headDim(), new RopeScaling.Divisors(divisors)));
   }
 
   /**

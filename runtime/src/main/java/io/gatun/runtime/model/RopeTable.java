@@ -1,6 +1,8 @@
 package io.gatun.runtime.model;
 
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Rotation angles of rotary position embeddings (formats.md 5.3).
@@ -72,6 +74,26 @@ public record RopeTable(double theta, int headDim, RopeScaling scaling) {
   }
 
   /**
+   * The scaling of Llama 3 that gives these frequencies, for files that have no form for divisors.
+   *
+   * @return the scaling with the constants of all published models, if it does
+   */
+  public Optional<RopeScaling.Llama3> asLlama3() {
+    if (!(scaling instanceof RopeScaling.Divisors(var divisors))) {
+      return Optional.empty();
+    }
+    var llama3 = new RopeScaling.Llama3(Collections.max(divisors), 1, 4, 8192);
+    float[] published = new RopeTable(theta, headDim, llama3).frequencies(1);
+    float[] own = frequencies(1);
+    for (int j = 0; j < own.length; j++) {
+      if (Math.abs(own[j] - published[j]) > 4 * Math.ulp(published[j])) {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(llama3);
+  }
+
+  /**
    * Writes one row of cosines and sines.
    *
    * @param position p
@@ -118,15 +140,17 @@ public record RopeTable(double theta, int headDim, RopeScaling scaling) {
     return f;
   }
 
+  /** In fp32 and in this order, as the models were trained. */
   private float[] llama3(RopeScaling.Llama3 s) {
     float[] f = base(theta);
     for (int j = 0; j < f.length; j++) {
-      double wavelength = 2 * Math.PI / f[j];
+      float wavelength = (float) (2 * Math.PI) / f[j];
       if (wavelength > s.originalLength() / s.low()) {
         f[j] /= (float) s.factor();
       } else if (wavelength >= s.originalLength() / s.high()) {
-        double t = (s.originalLength() / wavelength - s.low()) / (s.high() - s.low());
-        f[j] = (float) ((1 - t) * f[j] / s.factor() + t * f[j]);
+        float t =
+            (s.originalLength() / wavelength - (float) s.low()) / (float) (s.high() - s.low());
+        f[j] = (1 - t) * f[j] / (float) s.factor() + t * f[j];
       }
     }
     return f;

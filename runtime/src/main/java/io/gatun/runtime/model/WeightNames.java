@@ -1,7 +1,9 @@
 package io.gatun.runtime.model;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Hugging Face names of the tensors and modules of a decoder. No other class spells one. */
 public final class WeightNames {
@@ -117,5 +119,35 @@ public final class WeightNames {
       norms.addAll(List.of(QUERY_NORM, KEY_NORM));
     }
     return norms;
+  }
+
+  /**
+   * Every tensor of a decoder.
+   *
+   * @param config the decoder
+   * @return names and shapes
+   */
+  public static Map<String, List<Long>> tensors(DecoderConfig config) {
+    var shapes = new LinkedHashMap<String, List<Long>>();
+    var table = List.of((long) config.vocabulary(), (long) config.hidden());
+    shapes.put(weight(EMBEDDING), table);
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (var norm : norms(config)) {
+        boolean ofHead = norm.equals(QUERY_NORM) || norm.equals(KEY_NORM);
+        long length = ofHead ? config.headDim() : config.hidden();
+        shapes.put(weight(inBlock(layer, norm)), List.of(length));
+      }
+    }
+    for (var linear : config.linearLayers()) {
+      shapes.put(weight(linear.path()), List.of((long) linear.rows(), (long) linear.cols()));
+      if (config.hasBias(linear.projection())) {
+        shapes.put(bias(linear.path()), List.of((long) linear.rows()));
+      }
+    }
+    shapes.put(weight(FINAL_NORM), List.of((long) config.hidden()));
+    if (!config.tiedHead()) {
+      shapes.put(weight(HEAD), table);
+    }
+    return shapes;
   }
 }

@@ -1,0 +1,59 @@
+package io.gatun.runtime.adapter;
+
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Philox;
+
+/**
+ * First values of adapter parameters (formats.md 4.4). Each depends on the seed, the number of the
+ * tensor and its place in it, on nothing else.
+ */
+final class Initialization {
+  private Initialization() {}
+
+  /** Fills all A, and B where the configuration asks for it; B is zero otherwise. */
+  static void fill(LoraAdapter adapter, long seed) {
+    int tensor = 0;
+    for (var layer : adapter.layers()) {
+      var random = new Random(seed, tensor);
+      Matrix a = adapter.a(layer);
+      switch (adapter.config().init()) {
+        case GAUSSIAN -> HostCopy.write(a, random.normal(a, 1.0 / layer.rank()));
+        case DEFAULT, NONZERO -> HostCopy.write(a, random.uniform(a, 1 / Math.sqrt(a.cols())));
+      }
+      if (adapter.config().init() == LoraConfig.Init.NONZERO) {
+        Matrix b = adapter.b(layer);
+        HostCopy.write(b, new Random(seed, tensor + 1).uniform(b, 1 / Math.sqrt(layer.rank())));
+      }
+      tensor += 2;
+    }
+  }
+
+  /** The random numbers of one tensor. */
+  private record Random(long seed, int tensor) {
+
+    float[] uniform(Matrix of, double bound) {
+      float[] values = new float[of.rows() * of.cols()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) ((2.0 * unit(i) - 1) * bound);
+      }
+      return values;
+    }
+
+    /** Box and Muller: sqrt(-2 ln u) cos(2 pi v). */
+    float[] normal(Matrix of, double deviation) {
+      float[] values = new float[of.rows() * of.cols()];
+      for (int i = 0; i < values.length; i++) {
+        double u = 1 - unit(2 * i);
+        double v = unit(2 * i + 1);
+        values[i] = (float) (deviation * Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v));
+      }
+      return values;
+    }
+
+    private float unit(int index) {
+      int stream = Philox.Purpose.INITIALIZATION.ordinal() << 28 | tensor;
+      return Philox.unit(Philox.words(seed, index / 4, 0, 0, stream)[index % 4]);
+    }
+  }
+}

@@ -1,0 +1,74 @@
+package io.gatun.runtime.adapter;
+
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Weight;
+import io.gatun.kernels.ops.LoraMatMul;
+import io.gatun.kernels.ops.MatMul;
+import io.gatun.runtime.adapter.Delta.LowRank;
+import io.gatun.runtime.adapter.Delta.Mask;
+import java.util.Optional;
+
+/**
+ * One frozen product and what adapters add to it.
+ *
+ * <pre>
+ *   y  = x Wᵀ + b + s (drop(x) Aᵀ) Bᵀ
+ *   dx = dy W + dropᵀ(s (dy B) A),   dA += s (dy B)ᵀ drop(x),   dB += s dyᵀ (drop(x) Aᵀ)
+ * </pre>
+ *
+ * The one place that knows what to do where a product has no adapter, no bias or no dropout.
+ *
+ * @param weight W (out, in)
+ * @param bias b (1, out) F32, or none
+ */
+public record LoraLinear(Weight weight, Optional<Matrix> bias) {
+
+  /**
+   * y from x.
+   *
+   * @param x (tokens, in)
+   * @param delta what adapters add
+   * @param y (tokens, out)
+   */
+  public void forward(Matrix x, Delta delta, Matrix y) {
+    switch (delta) {
+      case Delta.None() -> plain(x, y);
+      case LowRank(var rows, _, var t, _, Mask.Off()) ->
+          LoraMatMul.forward(x, x, weight, bias, rows, t, y);
+      case LowRank(var rows, _, var t, _, Mask.On mask) -> {
+        mask.forward(x);
+        LoraMatMul.forward(x, mask.dropped(), weight, bias, rows, t, y);
+      }
+    }
+  }
+
+  /**
+   * dx from dy, and the gradients of the factors.
+   *
+   * @param dy (tokens, out)
+   * @param x (tokens, in), as in forward
+   * @param delta as in forward
+   * @param dx (tokens, in)
+   */
+  public void backward(Matrix dy, Matrix x, Delta delta, Matrix dx) {
+    switch (delta) {
+      case Delta.None() -> MatMul.backward(dy, weight, dx);
+      case LowRank(var rows, var grads, var t, var u, Mask.Off()) ->
+          LoraMatMul.backward(dy, x, t, weight, rows, grads, u, dx);
+      case LowRank(var rows, var grads, var t, var u, Mask.On mask) -> {
+        mask.forward(x);
+        LoraMatMul.backwardDropped(
+            dy, mask.dropped(), t, weight, rows, grads, u, dx, mask.dDropped());
+        mask.backwardSum(dx);
+      }
+    }
+  }
+
+  private void plain(Matrix x, Matrix y) {
+    if (bias.isPresent()) {
+      MatMul.forward(x, weight, bias.get(), y);
+    } else {
+      MatMul.forward(x, weight, y);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+package io.gatun.runtime.model;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Weight;
+import io.gatun.kernels.ops.Embedding;
+import io.gatun.quant.WeightFormat;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.adapter.LoraLinear;
+import io.gatun.runtime.adapter.Merge;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+
+/**
+ * A causal language model: embedding, blocks, norm, head. Immutable after load and shared by
+ * threads, passes and adapters; what changes belongs to the passes: {@link TrainPass}, {@link
+ * EvalPass}, {@link DecodePass}.
+ */
+public final class Decoder {
+  private final DecoderConfig config;
+  private final Matrix embedding; // (vocabulary, hidden), compute type
+  private final List<BlockWeights> blocks;
+  private final Norm finalNorm;
+  private final Weight head; // (vocabulary, hidden); the embedding where tied
+
+  Decoder(
+      DecoderConfig config,
+      Matrix embedding,
+      List<BlockWeights> blocks,
+      Norm finalNorm,
+      Weight head) {
+    this.config = config;
+    this.embedding = embedding;
+    this.blocks = List.copyOf(blocks);
+    this.finalNorm = finalNorm;
+    this.head = head;
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @param checkpoint its files
+   * @param format how the linear layers of the blocks are kept
+   * @param compute F32 or BF16: type of activations, embedding and head
+   * @param device where
+   * @param arena owns the weights
+   * @return the model
+   */
+  public static Decoder load(
+      Checkpoint checkpoint, WeightFormat format, DType compute, Device device, Arena arena) {
+    return new DecoderLoader(checkpoint, format, compute, device, arena).load();
+  }
+
+  /**
+   * A model with an adapter merged into its weights, W + s B A, summed in fp32 and rounded once to
+   * the new format. Shares the weights that do not change.
+   *
+   * @param adapter what to merge
+   * @param format of the changed weights
+   * @param arena owns the changed weights
+   * @return the merged model
+   */
+  public Decoder merged(LoraAdapter adapter, WeightFormat format, Arena arena) {
+    adapter.refuseNonFinite();
+    var merged = new ArrayList<BlockWeights>();
+    for (int layer = 0; layer < blocks.size(); layer++) {
+      merged.add(merged(layer, adapter, format, arena));
+    }
+    return new Decoder(config, embedding, merged, finalNorm, head);
+  }
+
+  private BlockWeights merged(int layer, LoraAdapter adapter, WeightFormat format, Arena arena) {
+    var products = new EnumMap<Projection, LoraLinear>(Projection.class);
+    for (var projection : Projection.values()) {
+      var product = blocks.get(layer).product(projection);
+      products.put(
+          projection,
+          adapter
+              .factors(layer, projection)
+              .map(f -> Merge.product(product, f, config.outputs(projection), format, arena))
+              .orElse(product));
+    }
+    return blocks.get(layer).with(products);
+  }
+
+  /** x(0) = scale E[ids]; x(l + 1) = block l of x(l). */
+  void forward(Pass pass) {
+    Embedding.forward(embedding, pass.ids(), embeddingScale(), pass.x(0));
+    for (int layer = 0; layer < blocks.size(); layer++) {
+      Block.forward(blocks.get(layer), pass.block(layer));
+    }
+  }
+
+  /** dx(l) from dx(l + 1) in place, down to the first block that has an adapter. */
+  void backward(Pass pass, BlockGradients gradients) {
+    for (int layer = blocks.size() - 1; layer >= pass.firstTrained(); layer--) {
+      var block = pass.block(layer);
+      if (!pass.kept(layer)) {
+        Block.forward(blocks.get(layer), block);
+      }
+      Block.backward(blocks.get(layer), block, gradients);
+    }
+  }
+
+  /** The scale has the type of the embedding, as where these models were trained. */
+  private float embeddingScale() {
+    float scale = config.embeddingScale();
+    return compute() == DType.BF16 ? Float.intBitsToFloat(HostCopy.bf16(scale) << 16) : scale;
+  }
+
+  /**
+   * Its shape.
+   *
+   * @return the configuration
+   */
+  public DecoderConfig config() {
+    return config;
+  }
+
+  /**
+   * Type of activations, embedding and head.
+   *
+   * @return F32 or BF16
+   */
+  public DType compute() {
+    return embedding.dtype();
+  }
+
+  /**
+   * Where it lives.
+   *
+   * @return the device
+   */
+  public Device device() {
+    return embedding.buffer().device();
+  }
+
+  List<BlockWeights> blocks() {
+    return blocks;
+  }
+
+  Norm finalNorm() {
+    return finalNorm;
+  }
+
+  Weight head() {
+    return head;
+  }
+}

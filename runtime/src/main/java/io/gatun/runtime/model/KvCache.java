@@ -1,0 +1,188 @@
+package io.gatun.runtime.model;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segment;
+import io.gatun.kernels.ops.Cast;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Keys and values of the tokens of some sequences, for every block. Each sequence has room for a
+ * fixed number of tokens; a common prefix, if there is one, is kept once and seen by all. Not for
+ * several threads at once.
+ */
+public final class KvCache {
+  private final DecoderConfig config;
+  private final Matrix memory; // (blocks * rows, 2 keyCols): keys | values
+  private final int prefixCapacity;
+  private final int capacity;
+  private final int[] lengths;
+  private int prefixLength;
+  private List<Write> writes = List.of();
+
+  /** Rows of the running pass that go to rows of the cache. */
+  private record Write(int from, int to, int count) {}
+
+  private KvCache(DecoderConfig config, Matrix memory, int sequences, int capacity, int prefix) {
+    this.config = config;
+    this.memory = memory;
+    this.capacity = capacity;
+    this.prefixCapacity = prefix;
+    this.lengths = new int[sequences];
+  }
+
+  /**
+   * Allocates an empty cache.
+   *
+   * @param decoder the model
+   * @param sequences how many
+   * @param capacity most tokens of each, the common prefix not counted
+   * @param prefixCapacity most tokens of the common prefix, 0 for none
+   * @param arena owns the memory
+   * @return the cache
+   */
+  public static KvCache allocate(
+      Decoder decoder, int sequences, int capacity, int prefixCapacity, Arena arena) {
+    var config = decoder.config();
+    int rows = Math.addExact(Math.multiplyExact(sequences, capacity), prefixCapacity);
+    var memory =
+        Matrix.allocate(
+            decoder.device(),
+            "run.kv_cache",
+            decoder.compute(),
+            Math.multiplyExact(rows, config.layers()),
+            2 * config.keyCols(),
+            arena);
+    return new KvCache(config, memory, sequences, capacity, prefixCapacity);
+  }
+
+  /**
+   * Bytes of a cache.
+   *
+   * @param config the decoder
+   * @param dtype compute type
+   * @param tokens of all sequences and the prefix
+   * @return bytes
+   */
+  public static long bytes(DecoderConfig config, DType dtype, long tokens) {
+    return tokens * config.layers() * 2 * config.keyCols() * dtype.bytes();
+  }
+
+  /**
+   * Tokens of a sequence, the common prefix included.
+   *
+   * @param sequence its number
+   * @return position of its next token
+   */
+  public int length(int sequence) {
+    return prefixLength + lengths[sequence];
+  }
+
+  /**
+   * Tokens of the common prefix.
+   *
+   * @return 0 if there is none
+   */
+  public int prefixLength() {
+    return prefixLength;
+  }
+
+  /**
+   * How many sequences there are.
+   *
+   * @return their number
+   */
+  public int sequences() {
+    return lengths.length;
+  }
+
+  /**
+   * Tokens a sequence may still take.
+   *
+   * @param sequence its number
+   * @return room
+   */
+  public int room(int sequence) {
+    return capacity - lengths[sequence];
+  }
+
+  /** Forgets all tokens. */
+  public void clear() {
+    Arrays.fill(lengths, 0);
+    prefixLength = 0;
+  }
+
+  /**
+   * Forgets the tokens of one sequence, so that another can take its place.
+   *
+   * @param sequence its number
+   */
+  public void clear(int sequence) {
+    lengths[sequence] = 0;
+  }
+
+  /**
+   * Makes room for the tokens of a pass, and tells which of its rows attend to which rows of the
+   * cache.
+   */
+  List<Segment> extend(List<Feed> feeds) {
+    var segments = new ArrayList<Segment>();
+    var rows = new ArrayList<Write>();
+    boolean growsPrefix = feeds.stream().anyMatch(Feed::isPrefix);
+    if (growsPrefix && (feeds.size() > 1 || Arrays.stream(lengths).anyMatch(n -> n > 0))) {
+      throw new IllegalArgumentException(
+          "the common prefix must be complete before sequences begin");
+    }
+    int parent = !growsPrefix && prefixLength > 0 ? 0 : Segment.NO_PARENT;
+    if (parent == 0) {
+      segments.add(new Segment(0, 0, 0, prefixLength, Segment.NO_PARENT));
+    }
+    int query = 0;
+    for (var feed : feeds) {
+      int count = feed.ids().length;
+      int first = firstRow(feed);
+      int before = grow(feed, count);
+      segments.add(new Segment(query, count, first, before + count, parent));
+      rows.add(new Write(query, first + before, count));
+      query += count;
+    }
+    writes = List.copyOf(rows);
+    return segments;
+  }
+
+  private int firstRow(Feed feed) {
+    return feed.isPrefix() ? 0 : prefixCapacity + feed.sequence() * capacity;
+  }
+
+  /** Counts the tokens of a feed; returns how many were there before. */
+  private int grow(Feed feed, int count) {
+    int before = feed.isPrefix() ? prefixLength : lengths[feed.sequence()];
+    int room = (feed.isPrefix() ? prefixCapacity : capacity) - before;
+    if (count > room) {
+      throw new IllegalArgumentException(
+          "%d tokens do not fit: the cache has room for %d more".formatted(count, room));
+    }
+    if (feed.isPrefix()) {
+      prefixLength += count;
+    } else {
+      lengths[feed.sequence()] += count;
+    }
+    return before;
+  }
+
+  /** Adds a block's keys and values of the running pass; returns all of that block. */
+  BlockPass.Keys append(int layer, BlockPass.Keys own) {
+    int rows = memory.rows() / config.layers();
+    Matrix block = memory.rowSlice(layer * rows, rows);
+    Matrix k = block.colSlice(0, config.keyCols());
+    Matrix v = block.colSlice(config.keyCols(), config.keyCols());
+    for (var w : writes) {
+      Cast.run(own.k().rowSlice(w.from(), w.count()), k.rowSlice(w.to(), w.count()));
+      Cast.run(own.v().rowSlice(w.from(), w.count()), v.rowSlice(w.to(), w.count()));
+    }
+    return new BlockPass.Keys(k, v);
+  }
+}

@@ -1,0 +1,61 @@
+package io.gatun.runtime.model;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.HostCopy;
+import io.gatun.quant.Golden;
+import io.gatun.quant.WeightFormat;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.adapter.LoraConfig;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+
+/** Small models, adapters that have an effect, and rows of random tokens. */
+public final class TinyModel {
+  private TinyModel() {}
+
+  public static Decoder load(String name, DType compute, Device device, Arena arena) {
+    var format = compute == DType.BF16 ? WeightFormat.bf16() : WeightFormat.f32();
+    return Decoder.load(
+        Checkpoint.open(Golden.file("models/" + name), arena), format, compute, device, arena);
+  }
+
+  /** An adapter of all linear layers whose B is not zero. */
+  public static LoraAdapter adapter(Decoder decoder, float dropout, Arena arena) {
+    return adapter(decoder, LoraConfig.defaults().withRank(4, 8).withDropout(dropout), arena);
+  }
+
+  /** An adapter whose B is not zero. */
+  public static LoraAdapter adapter(Decoder decoder, LoraConfig config, Arena arena) {
+    var adapter = LoraAdapter.create(decoder, config, 7, arena);
+    var random = new Random(3);
+    for (var layer : adapter.layers()) {
+      float[] b = new float[layer.linear().rows() * layer.rank()];
+      for (int i = 0; i < b.length; i++) {
+        b[i] = (float) random.nextGaussian() / 10;
+      }
+      HostCopy.write(adapter.b(layer), b);
+    }
+    return adapter;
+  }
+
+  /** Rows of random tokens with a common beginning; the second half of each is labelled. */
+  public static List<Sequence> rows(long seed, int common, int... lengths) {
+    var random = new Random(seed);
+    int[] beginning = random.ints(common, 3, 128).toArray();
+    int[] first = new int[1];
+    return Arrays.stream(lengths)
+        .mapToObj(length -> {
+          int[] ids = random.ints(length, 3, 128).toArray();
+          System.arraycopy(beginning, 0, ids, 0, Math.min(common, length));
+          float[] weights = new float[length];
+          Arrays.fill(weights, Math.max(1, length / 2), length, 1);
+          first[0] += length;
+          return new Sequence(ids, weights, first[0] - length);
+        })
+        .toList();
+  }
+}

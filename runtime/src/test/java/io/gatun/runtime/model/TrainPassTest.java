@@ -1,0 +1,208 @@
+package io.gatun.runtime.model;
+
+import static io.gatun.runtime.model.TensorFile.assertClose;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Device.CpuVariant;
+import io.gatun.kernels.HostCopy;
+import io.gatun.quant.Golden;
+import io.gatun.runtime.adapter.LoraAdapter;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What must not change the gradients: how a step is cut, packed, recomputed, or spread over
+ * threads.
+ */
+class TrainPassTest {
+  private static final List<String> MODELS =
+      List.of("tiny_llama", "tiny_mistral_sw", "tiny_qwen2", "tiny_qwen3", "tiny_gemma2");
+
+  /** Loss and gradients of one optimizer step. */
+  private record Outcome(double loss, float[] gradients) {}
+
+  private static Outcome run(
+      String model,
+      DType compute,
+      int threads,
+      float dropout,
+      int kept,
+      Function<List<Sequence>, List<Batch>> cut,
+      List<Sequence> rows) {
+    try (Device device = Device.cpu(threads, CpuVariant.available().getLast());
+        Arena arena = Arena.ofConfined()) {
+      var decoder = TinyModel.load(model, compute, device, arena);
+      var adapter = TinyModel.adapter(decoder, dropout, arena);
+      return step(decoder, adapter, kept, cut.apply(rows), arena);
+    }
+  }
+
+  private static Outcome step(
+      Decoder decoder, LoraAdapter adapter, int kept, List<Batch> batches, Arena arena) {
+    int tokens = batches.stream().mapToInt(Batch::tokens).max().orElseThrow();
+    var pass = TrainPass.allocate(decoder, adapter, tokens, kept, arena);
+    var loss = Loss.ZERO;
+    for (var batch : batches) {
+      loss = loss.plus(pass.run(batch, 5, 1));
+    }
+    return new Outcome(loss.sum(), HostCopy.readFloats(pass.gradients().sum()));
+  }
+
+  private static List<Batch> oneBatch(List<Sequence> rows) {
+    return List.of(Batch.pack(rows, false));
+  }
+
+  private static List<Batch> shared(List<Sequence> rows) {
+    return List.of(Batch.pack(rows, true));
+  }
+
+  private static List<Batch> oneByOne(List<Sequence> rows) {
+    return rows.stream().map(row -> Batch.pack(List.of(row), false)).toList();
+  }
+
+  private static void assertAlike(String what, Outcome expected, Outcome actual) {
+    assertEquals(expected.loss(), actual.loss(), Golden.tolerance("loss") * expected.loss(), what);
+    double tolerance = Golden.tolerance("gradient.relative") * TensorFile.max(expected.gradients());
+    assertClose(what, expected.gradients(), actual.gradients(), tolerance);
+  }
+
+  private static void assertSameBits(String what, Outcome expected, Outcome actual) {
+    assertEquals(expected.loss(), actual.loss(), what);
+    assertArrayEquals(expected.gradients(), actual.gradients(), what);
+    assertTrue(TensorFile.max(actual.gradients()) > 0, what);
+  }
+
+  @Test
+  void accumulationEqualsOneBigBatch() {
+    var rows = TinyModel.rows(1, 3, 13, 29, 7, 1, 20);
+    for (float dropout : new float[] {0, 0.3f}) {
+      assertAlike(
+          "dropout " + dropout,
+          run("tiny_llama", DType.F32, 2, dropout, 2, TrainPassTest::oneBatch, rows),
+          run("tiny_llama", DType.F32, 2, dropout, 2, TrainPassTest::oneByOne, rows));
+    }
+  }
+
+  @Test
+  void aSharedPrefixChangesNothing() {
+    var rows = TinyModel.rows(2, 17, 23, 40, 19, 30);
+    assertTrue(shared(rows).getFirst().tokens() < oneBatch(rows).getFirst().tokens());
+    for (var model : MODELS) {
+      assertAlike(
+          model,
+          run(model, DType.F32, 2, 0, 2, TrainPassTest::oneBatch, rows),
+          run(model, DType.F32, 2, 0, 2, TrainPassTest::shared, rows));
+    }
+  }
+
+  @Test
+  void recomputingBlocksGivesTheSameBits() {
+    var rows = TinyModel.rows(3, 2, 13, 29);
+    for (var model : MODELS) {
+      for (var compute : List.of(DType.F32, DType.BF16)) {
+        var kept = run(model, compute, 2, 0.3f, 2, TrainPassTest::oneBatch, rows);
+        for (int blocks = 0; blocks < 2; blocks++) {
+          assertSameBits(
+              model + " " + compute,
+              kept,
+              run(model, compute, 2, 0.3f, blocks, TrainPassTest::oneBatch, rows));
+        }
+      }
+    }
+  }
+
+  @Test
+  void runsAndThreadsGiveTheSameBits() {
+    var rows = TinyModel.rows(4, 2, 61, 29, 50);
+    for (var compute : List.of(DType.F32, DType.BF16)) {
+      var two = run("tiny_llama", compute, 2, 0.1f, 2, TrainPassTest::oneBatch, rows);
+      for (int threads = 1; threads <= 2; threads++) {
+        assertSameBits(
+            compute + " with " + threads,
+            two,
+            run("tiny_llama", compute, threads, 0.1f, 2, TrainPassTest::oneBatch, rows));
+      }
+    }
+  }
+
+  @Test
+  void bf16IsNearF32() {
+    var rows = TinyModel.rows(5, 2, 61, 29, 50);
+    for (var model : MODELS) {
+      var exact = run(model, DType.F32, 2, 0, 2, TrainPassTest::oneBatch, rows);
+      var rounded = run(model, DType.BF16, 2, 0, 2, TrainPassTest::oneBatch, rows);
+      assertEquals(exact.loss(), rounded.loss(), Golden.tolerance("bf16.loss") * exact.loss());
+      assertClose(
+          model,
+          exact.gradients(),
+          rounded.gradients(),
+          Golden.tolerance("bf16.gradient.relative") * TensorFile.max(exact.gradients()));
+    }
+  }
+
+  /** (L(p + h g) - L(p - h g)) / 2h = |g|², along the gradient g of all parameters. */
+  @Test
+  void finiteDifferencesWithDropout() {
+    var rows = TinyModel.rows(6, 2, 13, 29, 7);
+    for (float dropout : new float[] {0, 0.3f}) {
+      try (Device device = Device.cpu();
+          Arena arena = Arena.ofConfined()) {
+        var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
+        var adapter = TinyModel.adapter(decoder, dropout, arena);
+        var gradient = step(decoder, adapter, 2, oneBatch(rows), arena).gradients();
+        float[] parameters = HostCopy.readFloats(adapter.parameters());
+        double square = 0;
+        for (float g : gradient) {
+          square += (double) g * g;
+        }
+        double h = Golden.tolerance("finite.step") / Math.sqrt(square);
+        double above = moved(decoder, adapter, rows, parameters, gradient, h, arena);
+        double below = moved(decoder, adapter, rows, parameters, gradient, -h, arena);
+        assertEquals(
+            square,
+            (above - below) / (2 * h),
+            Golden.tolerance("finite.relative") * square,
+            "dropout " + dropout);
+      }
+    }
+  }
+
+  private static double moved(
+      Decoder decoder,
+      LoraAdapter adapter,
+      List<Sequence> rows,
+      float[] parameters,
+      float[] gradient,
+      double h,
+      Arena arena) {
+    float[] moved = parameters.clone();
+    for (int i = 0; i < moved.length; i++) {
+      moved[i] += (float) (h * gradient[i]);
+    }
+    HostCopy.write(adapter.parameters(), moved);
+    return step(decoder, adapter, 2, oneBatch(rows), arena).loss();
+  }
+
+  @Test
+  void refusesSharingWithDropoutAndTooManyTokens() {
+    try (Device device = Device.cpu();
+        Arena arena = Arena.ofConfined()) {
+      var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
+      var adapter = TinyModel.adapter(decoder, 0.1f, arena);
+      var pass = TrainPass.allocate(decoder, adapter, 64, 2, arena);
+      var rows = TinyModel.rows(2, 17, 23, 20);
+      assertThrows(IllegalArgumentException.class, () -> pass.run(Batch.pack(rows, true), 0, 1));
+      var long65 = Batch.pack(List.of(Sequence.unlabelled(new int[65])), false);
+      assertEquals(Loss.ZERO, pass.run(long65, 0, 1));
+      var many = TinyModel.rows(2, 17, 23, 50);
+      assertThrows(IllegalArgumentException.class, () -> pass.run(Batch.pack(many, false), 0, 1));
+    }
+  }
+}
