@@ -1,5 +1,7 @@
 package io.gatun.runtime.train;
 
+import io.gatun.runtime.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.List;
 
 /** Rows as tokens, with marks on those that are learned. Immutable. */
@@ -10,6 +12,61 @@ public final class Dataset {
   Dataset(List<Example> rows, DatasetStatistics statistics) {
     this.rows = List.copyOf(rows);
     this.statistics = statistics;
+  }
+
+  /**
+   * How a file becomes rows.
+   *
+   * @param maxLength rows are cut to this many tokens; their beginnings stay
+   * @param maskPrompt whether only completions and the assistant's turns are learned; otherwise all
+   *     tokens are
+   */
+  public record Options(int maxLength, boolean maskPrompt) {
+    /** Checks the length. */
+    public Options {
+      if (maxLength < 2) {
+        throw new IllegalArgumentException(
+            "Rows need room for at least 2 tokens, not " + maxLength + ".");
+      }
+    }
+
+    /**
+     * At most 2048 tokens, prompts not learned.
+     *
+     * @return the options
+     */
+    public static Options defaults() {
+      return new Options(2048, true);
+    }
+  }
+
+  /**
+   * Reads and tokenizes a JSONL file; see {@link Row#forEach} for the shapes of rows.
+   *
+   * @param file the file
+   * @param tokenizer of the model
+   * @param options length and what is learned
+   * @return the rows; {@link DatasetStatistics#warnings} says what was cut or dropped
+   * @throws DatasetException naming file, line and key of what is wrong
+   */
+  public static Dataset jsonl(Path file, Tokenizer tokenizer, Options options) {
+    var encoder = new RowEncoder(file.toString(), tokenizer, options.maskPrompt());
+    var collector = new RowCollector(encoder, options.maxLength());
+    Row.forEach(file, collector::add);
+    return collector.dataset(file.toString());
+  }
+
+  /**
+   * Reads and tokenizes a JSONL file with prompts not learned.
+   *
+   * @param file the file
+   * @param tokenizer of the model
+   * @param maxLength rows are cut to this many tokens
+   * @return the rows
+   * @throws DatasetException naming file, line and key of what is wrong
+   */
+  public static Dataset jsonl(Path file, Tokenizer tokenizer, int maxLength) {
+    return jsonl(file, tokenizer, new Options(maxLength, true));
   }
 
   /**

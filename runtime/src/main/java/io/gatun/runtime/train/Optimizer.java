@@ -57,20 +57,26 @@ public final class Optimizer {
     return Matrix.allocate(device, name, DType.F32, 1, parameters.cols(), arena);
   }
 
-  /** Euclidean norm of the whole gradient. */
-  double gradientNorm() {
-    return Math.sqrt(SquaredNorm.run(gradients));
+  /**
+   * Euclidean norm of the whole gradient.
+   *
+   * @param weight what the accumulated gradient must be divided by: the learned tokens of the step
+   * @return the norm of the mean gradient, before clipping
+   */
+  double gradientNorm(double weight) {
+    return Math.sqrt(SquaredNorm.run(gradients)) / weight;
   }
 
   /**
-   * One step: g ← g · min(1, max / (norm + 1e-6)), then AdamW.
+   * One step: g ← g / weight · min(1, max / (norm + 1e-6)), then AdamW.
    *
    * @param learningRate of this step
-   * @param norm of the gradient
+   * @param norm of the mean gradient
+   * @param weight what the accumulated gradient must be divided by
    */
-  void step(double learningRate, double norm) {
+  void step(double learningRate, double norm, double weight) {
     double max = settings.maxGradNorm();
-    float scale = max == 0 ? 1 : (float) Math.min(1, max / (norm + 1e-6));
+    double clip = max == 0 ? 1 : Math.min(1, max / (norm + 1e-6));
     var hyper =
         new AdamW.Hyper(
             learningRate,
@@ -78,6 +84,7 @@ public final class Optimizer {
             settings.beta2(),
             settings.epsilon(),
             settings.weightDecay());
+    float scale = (float) (clip / weight);
     AdamW.step(parameters, gradients, firstMoment, secondMoment, hyper, ++steps, scale);
   }
 }
