@@ -14,24 +14,34 @@ public final class CheckpointException extends RuntimeException {
   private final transient Path path;
   private final transient List<String> problems;
 
-  /** One problem of a file or folder. */
+  /**
+   * One problem.
+   *
+   * @param path the file or folder
+   * @param problem a sentence
+   */
   public CheckpointException(Path path, String problem) {
     this(path, List.of(problem));
   }
 
-  /** All problems of a file or folder; at least one. */
+  /**
+   * All problems.
+   *
+   * @param path the file or folder
+   * @param problems a sentence each; at least one
+   */
   public CheckpointException(Path path, List<String> problems) {
     super(message(path, problems));
     this.path = path;
     this.problems = List.copyOf(problems);
   }
 
-  /** The file or folder as it was opened. */
+  /** {@return the file or folder as it was opened} */
   public Path path() {
     return path;
   }
 
-  /** Every problem, without the path in front. */
+  /** {@return every problem, without the path in front} */
   public List<String> problems() {
     return problems;
   }

@@ -32,7 +32,9 @@ public final class Gguf {
   /**
    * Maps a file for reading.
    *
+   * @param file a .gguf file
    * @param arena the owner of the mapping
+   * @return the validated file
    * @throws CheckpointException naming what is malformed, or why the file cannot be read
    */
   public static Gguf open(Path file, Arena arena) {
@@ -45,20 +47,22 @@ public final class Gguf {
     }
   }
 
-  /** The file as it was opened. */
+  /** {@return the file as it was opened} */
   public Path file() {
     return file;
   }
 
-  /** The keys of the metadata, in file order. */
+  /** {@return the keys of the metadata, in file order} */
   public Set<String> keys() {
     return header.metadata().keySet();
   }
 
   /**
-   * A string of the metadata; empty if the key is absent.
+   * A string of the metadata.
    *
-   * @throws CheckpointException if it is something else; so do the other accessors
+   * @param key its key
+   * @return the string, or empty if the key is absent
+   * @throws CheckpointException if it is something else
    */
   public Optional<String> string(String key) {
     return switch (header.metadata().get(key)) {
@@ -68,7 +72,13 @@ public final class Gguf {
     };
   }
 
-  /** An integer of any width. */
+  /**
+   * An integer of any width.
+   *
+   * @param key its key
+   * @return the integer, or empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public OptionalLong integer(String key) {
     return switch (header.metadata().get(key)) {
       case null -> OptionalLong.empty();
@@ -77,7 +87,13 @@ public final class Gguf {
     };
   }
 
-  /** A number; an fp32 as the shortest decimal that stands for it. */
+  /**
+   * A number.
+   *
+   * @param key its key
+   * @return an fp32 as the shortest decimal that stands for it; empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public OptionalDouble number(String key) {
     return switch (header.metadata().get(key)) {
       case null -> OptionalDouble.empty();
@@ -87,7 +103,13 @@ public final class Gguf {
     };
   }
 
-  /** A truth value. */
+  /**
+   * A truth value.
+   *
+   * @param key its key
+   * @return the value, or empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public Optional<Boolean> flag(String key) {
     return switch (header.metadata().get(key)) {
       case null -> Optional.empty();
@@ -96,7 +118,13 @@ public final class Gguf {
     };
   }
 
-  /** A list of strings, unmodifiable; empty if the key is absent. */
+  /**
+   * A list of strings.
+   *
+   * @param key its key
+   * @return unmodifiable; empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public List<String> strings(String key) {
     return switch (header.metadata().get(key)) {
       case null -> List.of();
@@ -105,7 +133,13 @@ public final class Gguf {
     };
   }
 
-  /** A list of integers (truth values are 0 and 1), a copy; empty if the key is absent. */
+  /**
+   * A list of integers; truth values are 0 and 1.
+   *
+   * @param key its key
+   * @return a copy; empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public long[] integers(String key) {
     return switch (header.metadata().get(key)) {
       case null -> new long[0];
@@ -114,7 +148,13 @@ public final class Gguf {
     };
   }
 
-  /** A list of real numbers, a copy; empty if the key is absent. */
+  /**
+   * A list of real numbers.
+   *
+   * @param key its key
+   * @return a copy; empty if the key is absent
+   * @throws CheckpointException if it is something else
+   */
   public double[] numbers(String key) {
     return switch (header.metadata().get(key)) {
       case null -> new double[0];
@@ -123,14 +163,16 @@ public final class Gguf {
     };
   }
 
-  /** The stored names of the tensors, in file order. */
+  /** {@return the stored names of the tensors, in file order} */
   public Set<String> names() {
     return header.tensors().keySet();
   }
 
   /**
-   * A tensor's type and shape, the slowest dimension first.
+   * A tensor's type and shape.
    *
+   * @param name its stored name
+   * @return what the header says, the slowest dimension first
    * @throws CheckpointException if the file has no such tensor
    */
   public TensorInfo info(String name) {
@@ -138,13 +180,25 @@ public final class Gguf {
     return new TensorInfo(name, tensor.encoding().name(), tensor.shape(), tensor.bytes());
   }
 
-  /** A tensor's bytes as they lie in the file, read-only; as {@link #info} otherwise. */
+  /**
+   * A tensor's bytes as they lie in the file.
+   *
+   * @param name its stored name
+   * @return read-only
+   * @throws CheckpointException if the file has no such tensor
+   */
   public MemorySegment bytes(String name) {
     var tensor = tensor(name);
     return data.asSlice(tensor.offset(), tensor.bytes());
   }
 
-  /** All values of a tensor, decoded, row after row; as {@link #info} otherwise. */
+  /**
+   * All values of a tensor, decoded.
+   *
+   * @param name its stored name
+   * @return row after row
+   * @throws CheckpointException if the file has no such tensor
+   */
   public float[] readFloats(String name) {
     var info = info(name);
     var values = new float[Math.toIntExact(info.elements())];

@@ -35,7 +35,9 @@ public final class Safetensors {
   /**
    * Maps a file for reading.
    *
+   * @param file a .safetensors file
    * @param arena the owner of the mapping
+   * @return the validated file
    * @throws CheckpointException naming the rule that the file breaks, or why it cannot be read
    */
   public static Safetensors open(Path file, Arena arena) {
@@ -67,17 +69,17 @@ public final class Safetensors {
     }
   }
 
-  /** The file as it was opened. */
+  /** {@return the file as it was opened} */
   public Path file() {
     return file;
   }
 
-  /** The strings under {@code __metadata__}; empty if there are none. */
+  /** {@return the strings under {@code __metadata__}, unmodifiable} */
   public Map<String, String> metadata() {
     return header.metadata();
   }
 
-  /** The names of the tensors, in the order in which they lie in the file. */
+  /** {@return the names of the tensors, in the order in which they lie in the file} */
   public Set<String> names() {
     return header.entries().keySet();
   }
@@ -85,6 +87,8 @@ public final class Safetensors {
   /**
    * A tensor's type and shape.
    *
+   * @param name its name
+   * @return what the header says
    * @throws CheckpointException if the file has no such tensor
    */
   public TensorInfo info(String name) {
@@ -92,14 +96,22 @@ public final class Safetensors {
     return new TensorInfo(name, entry.type().name(), entry.shape(), entry.end() - entry.begin());
   }
 
-  /** A tensor's element type; as {@link #info} otherwise. */
+  /**
+   * A tensor's element type.
+   *
+   * @param name its name
+   * @return the type
+   * @throws CheckpointException if the file has no such tensor
+   */
   public TensorType type(String name) {
     return entry(name).type();
   }
 
   /**
-   * A tensor's bytes as they lie in the file: little-endian, not aligned, read-only.
+   * A tensor's bytes as they lie in the file.
    *
+   * @param name its name
+   * @return little-endian, not aligned, read-only
    * @throws CheckpointException if the file has no such tensor
    */
   public MemorySegment bytes(String name) {

@@ -17,17 +17,17 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long bytes
     shape = List.copyOf(shape);
   }
 
-  /** The product of the dimensions; 1 for a scalar. */
+  /** {@return the product of the dimensions; 1 for a scalar} */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The last dimension: the length of a row. 1 for a scalar. */
+  /** {@return the last dimension, the length of a row; 1 for a scalar} */
   public int cols() {
     return shape.isEmpty() ? 1 : Math.toIntExact(shape.getLast());
   }
 
-  /** The product of all dimensions but the last. 1 for a vector and for a scalar. */
+  /** {@return the product of all dimensions but the last; 1 for a vector and for a scalar} */
   public int rows() {
     long rows = 1;
     for (int i = 0; i < shape.size() - 1; i++) {
