@@ -44,7 +44,7 @@ void main(String[] arguments) throws Exception {
     var list = names.toString().replace(root + "/", "  ");
     Files.writeString(
         report,
-        "Not in google-java-format's style (mvn -qN verify -Dformat=fix rewrites):\n" + list);
+        "Not in google-java-format's style (mvn -q -N verify -Dformat=fix rewrites):\n" + list);
   }
 }
 

@@ -27,7 +27,7 @@ public record Segment(int queryFirst, int queryLength, int keyFirst, int keyLeng
         || keyFirst > Integer.MAX_VALUE - keyLength) {
       throw new IllegalArgumentException(
           ("a segment with %d queries from row %d, %d keys from row %d and parent %d: ranges must"
-               + " not be negative, nor the queries more than the keys")
+                  + " not be negative, nor the queries more than the keys")
               .formatted(queryLength, queryFirst, keyLength, keyFirst, parent));
     }
   }

@@ -24,7 +24,8 @@ import java.util.stream.StreamSupport;
 record ClassFacts(String name, Set<String> uses, List<String> mutableStatics) {
   private static final Pattern DESCRIBED = Pattern.compile("L([a-z]+/[\\w/$]+);");
   private static final Pattern CHANGEABLE =
-      Pattern.compile("Ljava/(util/concurrent/(atomic/.*|.*Map|.*Queue)|lang/ThreadLocal|util/\\w+(List|Map|Set|Deque));");
+      Pattern.compile(
+          "Ljava/(util/concurrent/(atomic/.*|.*Map|.*Queue)|lang/ThreadLocal|util/\\w+(List|Map|Set|Deque));");
 
   static ClassFacts of(Path file) {
     try {
@@ -51,7 +52,8 @@ record ClassFacts(String name, Set<String> uses, List<String> mutableStatics) {
     var statics =
         model.fields().stream()
             .filter(f -> f.flags().has(AccessFlag.STATIC))
-            .filter(f -> !f.flags().has(AccessFlag.FINAL) || isChangeable(f.fieldType().stringValue()))
+            .filter(
+                f -> !f.flags().has(AccessFlag.FINAL) || isChangeable(f.fieldType().stringValue()))
             .map(f -> f.fieldName().stringValue())
             .toList();
     return new ClassFacts(model.thisClass().asInternalName().replace('/', '.'), uses, statics);

@@ -101,6 +101,8 @@ record KernelParts(
   }
 
   private static List<String> names(List<Path> files) {
-    return files.stream().map(f -> f.getFileName().toString().replaceFirst("\\.\\w+$", "")).toList();
+    return files.stream()
+        .map(f -> f.getFileName().toString().replaceFirst("\\.\\w+$", ""))
+        .toList();
   }
 }

@@ -35,7 +35,8 @@ class ModuleRulesTest {
 
   private static final Pattern FORBIDDEN_NAME =
       Pattern.compile(".*(Provider|Factory|Manager|Registry|Util|Utils|Helper|Impl)");
-  private static final Pattern FORBIDDEN_PACKAGE = Pattern.compile(".*\\.(util|common|core|impl)(\\..*)?");
+  private static final Pattern FORBIDDEN_PACKAGE =
+      Pattern.compile(".*\\.(util|common|core|impl)(\\..*)?");
   private static final Pattern RAW_MEMORY =
       Pattern.compile("java\\.lang\\.foreign\\.(?!Arena$|Arena\\$).*");
   private static final Pattern REFLECTION =

@@ -164,7 +164,8 @@ record SourceFacts(
       }
     }
 
-    // Comparing with a small number, or with a product of one, is how a tolerance is written by hand.
+    // Comparing with a small number, or with a product of one, is how a tolerance is written by
+    // hand.
     private void noteSmall(ExpressionTree operand) {
       if (operand instanceof BinaryTree b && b.getKind() == Tree.Kind.MULTIPLY) {
         noteSmall(b.getLeftOperand());

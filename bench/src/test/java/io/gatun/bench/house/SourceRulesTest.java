@@ -106,7 +106,9 @@ class SourceRulesTest {
     var missing = new TreeMap<String, String>();
     for (var source : sources) {
       if (ModuleRulesTest.EXPORTED.contains(source.packageName()) && !source.isTest()) {
-        source.uncommented().forEach(n -> missing.put(House.name(source.file()) + " " + n, "no comment"));
+        source
+            .uncommented()
+            .forEach(n -> missing.put(House.name(source.file()) + " " + n, "no comment"));
       }
     }
     House.check("Comments on what is exported", missing, Map.of());
@@ -135,7 +137,8 @@ class SourceRulesTest {
             .forEach(l -> found.put(House.name(source.file()) + ":" + l, "a literal tolerance"));
       }
     }
-    House.check("Tolerances by Tolerance.of or the table of the golden data", found, Exceptions.TOLERANCE);
+    House.check(
+        "Tolerances by Tolerance.of or the table of the golden data", found, Exceptions.TOLERANCE);
   }
 
   @Test
@@ -144,7 +147,8 @@ class SourceRulesTest {
     var files = new ArrayList<>(sources.stream().map(SourceFacts::file).toList());
     files.addAll(House.files("native/cpu", ".cpp", ".h"));
     files.addAll(House.files("native/include", ".h", ".inc"));
-    files.remove(House.ROOT.resolve("bench/src/test/java/io/gatun/bench/house/SourceRulesTest.java"));
+    files.remove(
+        House.ROOT.resolve("bench/src/test/java/io/gatun/bench/house/SourceRulesTest.java"));
     for (var file : files) {
       var word = UNFINISHED.matcher(House.text(file));
       if (word.find()) {
@@ -157,7 +161,8 @@ class SourceRulesTest {
   @Test
   void everyKernelHasItsParts() {
     var parts = KernelParts.ofTree(sources);
-    System.out.println("kernels: " + parts.stems().size() + " sources, " + parts.ops().size() + " operations");
+    System.out.println(
+        "kernels: " + parts.stems().size() + " sources, " + parts.ops().size() + " operations");
     House.check("One kernel, one stem, everywhere", parts.missing(), Exceptions.KERNEL_PARTS);
   }
 }
