@@ -1,0 +1,201 @@
+package io.gatun.kernels.ops;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
+import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.Nf4Matrix.Code;
+import io.gatun.kernels.Nf4Matrix.Layout;
+import io.gatun.kernels.Nf4Matrix.Scales;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class Nf4DequantizeTest {
+  private static final int[][] SHAPES = {
+    {1, 1}, {1, 13}, {7, 11}, {3, 65}, {13, 64}, {33, 192}, {17, 512}, {130, 256}
+  };
+
+  /** Random codes and scales, uploaded. */
+  private static Band random(
+      Device device, Code code, int blockSize, int rows, int cols, Layout layout, Arena arena) {
+    Band band =
+        Weights.band(device, code, blockSize, rows, cols, DType.F32, Layout.FILE, true, arena);
+    var random = new Random(rows * 31L + cols);
+    var codes = new byte[Math.toIntExact(band.codes().bytes())];
+    random.nextBytes(codes);
+    device.upload(MemorySegment.ofArray(codes), band.codes(), 0);
+    var scales = (Scales.Nested) band.scales();
+    var scaleCodes = new byte[Math.toIntExact(scales.codes().bytes())];
+    random.nextBytes(scaleCodes);
+    device.upload(MemorySegment.ofArray(scaleCodes), scales.codes(), 0);
+    float[] nested = Samples.normal(9, Math.toIntExact(scales.absmax().bytes() / 4));
+    device.upload(MemorySegment.ofArray(nested), scales.absmax(), 0);
+    var laid = new Scales.Nested(scales.codes(), scales.absmax(), 0.7f);
+    var target = device.allocate("codes", layout.bytes(rows, cols), arena);
+    Band result = new Band(code, blockSize, rows, cols, DType.F32, layout, target, laid);
+    Nf4Repack.run(band, result);
+    return result;
+  }
+
+  private static float[] expected(Band band, Arena arena) {
+    byte[] packed = Nf4QuantizeTest.codes(band, arena);
+    var codes = new int[band.rows() * band.cols()];
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = packed[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+    }
+    float[] scales =
+        switch (band.scales()) {
+          case Scales.Plain plain -> Nf4QuantizeTest.floats(plain.absmax());
+          case Scales.Nested nested ->
+              Nf4DequantizeReference.nestedScales(
+                  Nf4QuantizeTest.bytes(nested.codes()),
+                  Nf4QuantizeTest.floats(nested.absmax()),
+                  nested.offset());
+        };
+    float[] values =
+        band.code() == Code.NF4 ? Nf4DequantizeReference.NF4 : Nf4DequantizeReference.FP4;
+    return Nf4DequantizeReference.run(codes, values, scales, band.blockSize());
+  }
+
+  private static float[] rounded(float[] values, DType dtype, Device device, Arena arena) {
+    Matrix m = Matrix.allocate(device, "rounded", dtype, 1, values.length, arena);
+    HostCopy.write(m, values);
+    return HostCopy.readFloats(m);
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void equalsReference(Devices.Choice choice) {
+    choice.run((device, ignored) -> {
+      for (int[] shape : SHAPES) {
+        for (int blockSize : new int[] {32, 64, 128, 4096}) {
+          for (Layout layout : Layout.values()) {
+            try (Arena arena = Arena.ofConfined()) {
+              if (layout.takes(shape[1], blockSize)) {
+                check(device, blockSize, shape, layout, arena);
+              }
+            }
+          }
+        }
+      }
+    });
+  }
+
+  private static void check(Device device, int blockSize, int[] shape, Layout layout, Arena arena) {
+    for (Code code : Code.values()) {
+      Band band = random(device, code, blockSize, shape[0], shape[1], layout, arena);
+      float[] values = expected(band, arena);
+      for (DType recorded : DType.values()) {
+        Band typed =
+            new Band(
+                code, blockSize, shape[0], shape[1], recorded, layout, band.codes(), band.scales());
+        for (DType result : DType.values()) {
+          Matrix y = Samples.guarded(device, result, shape[0], shape[1], arena);
+          Nf4Dequantize.run(typed, y);
+          assertArrayEquals(
+              rounded(rounded(values, recorded, device, arena), result, device, arena),
+              HostCopy.readFloats(y),
+              code + " " + blockSize + " " + layout + " " + recorded + " to " + result);
+          Samples.checkGuards(y);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void bandsKeepTheirBits(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      Band top = random(device, Code.NF4, 64, 5, 128, Layout.TILED, arena);
+      Band bottom = random(device, Code.FP4, 128, 18, 128, Layout.FILE, arena);
+      Matrix y = Samples.guarded(device, DType.F32, 23, 128, arena);
+      Nf4Dequantize.run(Nf4Matrix.of(List.of(top, bottom)), y);
+      assertArrayEquals(expected(top, arena), HostCopy.readFloats(y.rowSlice(0, 5)));
+      assertArrayEquals(expected(bottom, arena), HostCopy.readFloats(y.rowSlice(5, 18)));
+      Samples.checkGuards(y);
+      Matrix small = Matrix.allocate(device, "y", DType.F32, 5, 127, arena);
+      var e = assertThrows(IllegalArgumentException.class, () -> Nf4Dequantize.run(top, small));
+      assertEquals("nf4_dequantize: the weight is 5x128, must be 5x127", e.getMessage());
+    });
+  }
+
+  /**
+   * Scales whose fused multiply-add rounds differently, so that a decoder that fuses them is seen.
+   */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void scalesAreRoundedTwice(Devices.Choice choice) {
+    float offset = 0.7f;
+    var random = new Random(2);
+    var codes = new byte[256 * 3];
+    var nested = new float[3];
+    for (int group = 0; group < 3; group++) {
+      nested[group] = random.nextFloat();
+      for (int i = 0; i < 256; ) {
+        int code = random.nextInt(256);
+        float map = Nf4DequantizeReference.SIGNED_MAP[code];
+        float product = map * nested[group];
+        if (product + offset != Math.fma(map, nested[group], offset)) {
+          codes[group * 256 + i++] = (byte) code;
+        }
+      }
+    }
+    float[] scales = Nf4DequantizeReference.nestedScales(codes, nested, offset);
+    choice.run((device, arena) -> {
+      for (Layout layout : Layout.values()) {
+        Band band = Weights.band(device, Code.NF4, 64, 768, 64, DType.F32, layout, true, arena);
+        device.upload(
+            MemorySegment.ofArray(filled((byte) 0xff, band.codes().bytes())), band.codes(), 0);
+        var parts = (Scales.Nested) band.scales();
+        device.upload(MemorySegment.ofArray(codes), parts.codes(), 0);
+        device.upload(MemorySegment.ofArray(nested), parts.absmax(), 0);
+        Band whole =
+            new Band(
+                Code.NF4,
+                64,
+                768,
+                64,
+                DType.F32,
+                layout,
+                band.codes(),
+                new Scales.Nested(parts.codes(), parts.absmax(), offset));
+        Matrix y = Matrix.allocate(device, "y", DType.F32, 768, 64, arena);
+        Nf4Dequantize.run(whole, y);
+        float[] decoded = HostCopy.readFloats(y);
+        Matrix identity = Matrix.allocate(device, "x", DType.F32, 64, 64, arena);
+        var ones = new float[64 * 64];
+        for (int i = 0; i < 64; i++) {
+          ones[i * 65] = 1;
+        }
+        HostCopy.write(identity, ones);
+        Matrix product = Matrix.allocate(device, "y", DType.F32, 64, 768, arena);
+        MatMul.forward(identity, Nf4Matrix.of(List.of(whole)), product);
+        float[] multiplied = HostCopy.readFloats(product);
+        for (int i = 0; i < 768; i++) {
+          assertEquals(scales[i], decoded[i * 64], "scale " + i);
+          assertEquals(scales[i], multiplied[i], "scale " + i + " in a product");
+          float fused =
+              Math.fma(Nf4DequantizeReference.SIGNED_MAP[codes[i] & 255], nested[i / 256], offset);
+          assertNotEquals(fused, decoded[i * 64]);
+        }
+      }
+    });
+  }
+
+  private static byte[] filled(byte value, long length) {
+    var bytes = new byte[Math.toIntExact(length)];
+    java.util.Arrays.fill(bytes, value);
+    return bytes;
+  }
+}
