@@ -3,5 +3,6 @@ module io.gatun.quant {
   requires transitive io.gatun.kernels;
   requires transitive tools.jackson.databind;
 
+  exports io.gatun.quant;
   exports io.gatun.quant.checkpoint;
 }

@@ -1,7 +1,14 @@
 package io.gatun.quant.checkpoint;
 
+import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Nf4Matrix.Code;
+import io.gatun.kernels.Nf4Matrix.Layout;
+import io.gatun.kernels.Nf4Matrix.Scales;
+import io.gatun.kernels.ops.Nf4Repack;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.math.BigDecimal;
@@ -19,6 +26,7 @@ import tools.jackson.databind.node.ObjectNode;
  * them.
  */
 public final class BnbCodec {
+  private static final int PIECE = 1 << 20;
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -42,6 +50,32 @@ public final class BnbCodec {
       case BnbTensor.Scales.Nested n -> {
         parts.nested(sink -> sink.accept(n.codes()), sink -> sink.accept(n.absmax()));
         parts.state(weight.recordedDtype(), nestedState(n.offset()));
+      }
+    }
+    return parts.tensors;
+  }
+
+  /**
+   * The tensors that store a weight of a device. They are downloaded when they are written; codes
+   * in another order than the file's are put in order first.
+   *
+   * @param name of the weight, such as model.layers.0.mlp.up_proj.weight
+   * @param band of one tensor; a fused weight has several, which are stored under their own names
+   * @return its codes, scales, tables and state
+   */
+  public static List<TensorData> tensors(String name, Band band) {
+    var parts = new Parts(name, band.code(), band.blockSize(), band.rows(), band.cols());
+    parts.codes(sink -> downloadCodes(band, parts.codeBytes(), sink));
+    switch (band.scales()) {
+      case Scales.Plain p -> {
+        parts.plain(sink -> download(p.absmax(), 4 * parts.blocks, sink));
+        parts.state(band.recordedDtype(), "");
+      }
+      case Scales.Nested n -> {
+        parts.nested(
+            sink -> download(n.codes(), parts.blocks, sink),
+            sink -> download(n.absmax(), 4 * parts.groups(), sink));
+        parts.state(band.recordedDtype(), nestedState(n.offset()));
       }
     }
     return parts.tensors;
@@ -130,6 +164,43 @@ public final class BnbCodec {
     var bytes = MemorySegment.ofArray(new byte[values.length * Float.BYTES]);
     MemorySegment.copy(values, 0, bytes, FLOAT, 0, values.length);
     return sink -> sink.accept(bytes);
+  }
+
+  private static void downloadCodes(Band band, long bytes, TensorData.Sink sink) {
+    if (band.layout() == Layout.FILE) {
+      download(band.codes(), bytes, sink);
+      return;
+    }
+    var device = band.codes().device();
+    try (var arena = Arena.ofConfined()) {
+      var codes = device.allocate("4-bit codes in file order", bytes, arena);
+      Nf4Repack.run(band, withCodes(band, codes));
+      download(codes, bytes, sink);
+    }
+  }
+
+  private static Band withCodes(Band b, Buffer codes) {
+    return new Band(
+        b.code(),
+        b.blockSize(),
+        b.rows(),
+        b.cols(),
+        b.recordedDtype(),
+        Layout.FILE,
+        codes,
+        b.scales());
+  }
+
+  private static void download(Buffer buffer, long bytes, TensorData.Sink sink) {
+    Device device = buffer.device();
+    try (var arena = Arena.ofConfined()) {
+      var piece = arena.allocate(Math.max(1, Math.min(PIECE, bytes)));
+      for (long at = 0; at < bytes; at += piece.byteSize()) {
+        var part = piece.asSlice(0, Math.min(piece.byteSize(), bytes - at));
+        device.download(buffer, at, part);
+        sink.accept(part);
+      }
+    }
   }
 
   private static String nestedState(float offset) {

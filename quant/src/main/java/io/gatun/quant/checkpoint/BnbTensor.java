@@ -1,6 +1,7 @@
 package io.gatun.quant.checkpoint;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Nf4Matrix.Code;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -112,17 +113,7 @@ public record BnbTensor(
     return switch (recordedDtype) {
       case F32 -> value;
       case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
-      case BF16 -> bf16(value);
+      case BF16 -> Float.intBitsToFloat(HostCopy.bf16(value) << 16);
     };
-  }
-
-  /** To nearest, ties to even. */
-  private static float bf16(float value) {
-    if (Float.isNaN(value)) {
-      return value;
-    }
-    int bits = Float.floatToRawIntBits(value);
-    bits += 0x7fff + (bits >>> 16 & 1);
-    return Float.intBitsToFloat(bits & 0xffff0000);
   }
 }

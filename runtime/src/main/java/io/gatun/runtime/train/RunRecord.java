@@ -2,12 +2,11 @@ package io.gatun.runtime.train;
 
 import io.gatun.runtime.model.Batch;
 import io.gatun.runtime.model.Loss;
+import io.gatun.runtime.model.TrainPass;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.OptionalDouble;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -54,13 +53,7 @@ final class RunRecord {
   }
 
   /** A step is done; what is measured on held-out rows does not count into its time. */
-  void step(
-      int number,
-      List<Batch> batches,
-      Loss loss,
-      double norm,
-      double rate,
-      Supplier<OptionalDouble> heldOut) {
+  void step(int number, List<Batch> batches, Loss loss, double norm, double rate, TrainPass pass) {
     var rows = setup.stepRows().of(number);
     Duration duration = Duration.ofNanos(System.nanoTime() - stepBegin);
     last =
@@ -77,7 +70,7 @@ final class RunRecord {
             batches.stream().mapToLong(Batch::tokens).sum(),
             duration,
             Duration.ofNanos(System.nanoTime() - begin),
-            heldOut.get());
+            setup.heldOutLoss(number, pass));
     output.metrics(line(last));
     listener.accept(last);
   }

@@ -75,7 +75,7 @@ public final class Training {
         double rate = plan.learningRate().at(number, setup.steps());
         optimizer.step(rate, norm, loss.weight());
 
-        record.step(number, micro, loss, norm, rate, () -> setup.heldOutLoss(number, pass));
+        record.step(number, micro, loss, norm, rate, pass);
         if (setup.checkpointAt(number)) {
           output.checkpoint(number, adapter::save);
         }

@@ -1,0 +1,130 @@
+package io.gatun.quant;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
+import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.Weight;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.quant.checkpoint.CheckpointException;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+
+/**
+ * Loads weights from a checkpoint onto a device. Besides the result, at most one tensor in fp32 is
+ * in memory at a time.
+ */
+public final class WeightLoader {
+  private final Checkpoint checkpoint;
+  private final Device device;
+  private final Arena arena;
+  private final TensorReader reader;
+
+  /**
+   * A loader.
+   *
+   * @param checkpoint open while the loader is used; not needed by the loaded weights
+   * @param device where the weights go
+   * @param arena owns the weights
+   */
+  public WeightLoader(Checkpoint checkpoint, Device device, Arena arena) {
+    this.checkpoint = checkpoint;
+    this.device = device;
+    this.arena = arena;
+    this.reader = new TensorReader(checkpoint, device);
+  }
+
+  /**
+   * Loads one tensor, or several as one weight whose rows follow each other (q, k and v). In 4 bit
+   * each becomes a band of its own and keeps the bits that it has alone.
+   *
+   * @param names at least one tensor, all with the same columns
+   * @param format the form of the weight; of tensors that are stored in 4 bit, dense formats decode
+   *     them, all others keep their bits
+   * @return a weight of (sum of the rows, columns)
+   * @throws CheckpointException if a tensor is missing, has other columns, or cannot have the form
+   */
+  public Weight weight(List<String> names, WeightFormat format) {
+    check(names);
+    return switch (format) {
+      case WeightFormat.FourBit f -> fourBit(names, f);
+      case WeightFormat.Dense d -> dense(names, d.dtype());
+      case WeightFormat.AsStored _ -> asStored(names);
+    };
+  }
+
+  /**
+   * Loads one tensor as a matrix; a vector becomes one row.
+   *
+   * @param name a tensor
+   * @param dtype the type of the matrix, to which values are rounded
+   * @return (rows, columns)
+   * @throws CheckpointException if there is no such tensor, or its values are not real numbers
+   */
+  public Matrix matrix(String name, DType dtype) {
+    return dense(List.of(name), dtype);
+  }
+
+  private Matrix dense(List<String> names, DType dtype) {
+    int rows = names.stream().mapToInt(n -> checkpoint.info(n).rows()).reduce(0, Math::addExact);
+    int cols = checkpoint.info(names.getFirst()).cols();
+    var label = "base." + dtype.name().toLowerCase(Locale.ROOT);
+    var matrix = Matrix.allocate(device, label, dtype, rows, cols, arena);
+    int row = 0;
+    for (var name : names) {
+      int count = checkpoint.info(name).rows();
+      reader.read(name, matrix.rowSlice(row, count));
+      row += count;
+    }
+    return matrix;
+  }
+
+  private Weight fourBit(List<String> names, WeightFormat.FourBit format) {
+    return Nf4Matrix.of(names.stream().map(n -> band(n, format)).toList());
+  }
+
+  private Band band(String name, WeightFormat.FourBit format) {
+    var stored = checkpoint.fourBit(name);
+    if (stored.isPresent()) {
+      var label = "base." + stored.get().code().name().toLowerCase(Locale.ROOT);
+      return new BandLoader(device, label, arena).upload(stored.get());
+    }
+    var label = "base." + format.code().name().toLowerCase(Locale.ROOT);
+    var info = checkpoint.info(name);
+    try (var scratch = Arena.ofConfined()) {
+      var values = Matrix.allocate(device, "loading", DType.F32, info.rows(), info.cols(), scratch);
+      reader.read(name, values);
+      var recorded = reader.dtype(name).orElse(DType.F32);
+      return new BandLoader(device, label, arena).quantize(values, format, recorded);
+    }
+  }
+
+  private Weight asStored(List<String> names) {
+    var types = new TreeSet<>(names.stream().map(n -> checkpoint.info(n).dtype()).toList());
+    if (names.stream().allMatch(n -> checkpoint.fourBit(n).isPresent())) {
+      var bands = names.stream().map(n -> checkpoint.fourBit(n).orElseThrow());
+      var label = "base." + String.join("-", types).toLowerCase(Locale.ROOT);
+      return Nf4Matrix.of(bands.map(new BandLoader(device, label, arena)::upload).toList());
+    }
+    var dtype = reader.dtype(names.getFirst());
+    if (types.size() > 1 || dtype.isEmpty()) {
+      throw new CheckpointException(
+          checkpoint.path(),
+          "%s, stored as %s, cannot be one weight as stored; name a format"
+              .formatted(String.join(", ", names), String.join(" and ", types)));
+    }
+    return dense(names, dtype.get());
+  }
+
+  private void check(List<String> names) {
+    var cols = new TreeSet<>(names.stream().map(n -> checkpoint.info(n).cols()).toList());
+    if (cols.size() != 1) {
+      throw new CheckpointException(
+          checkpoint.path(),
+          "%s have %s columns and cannot be one weight".formatted(String.join(", ", names), cols));
+    }
+  }
+}
