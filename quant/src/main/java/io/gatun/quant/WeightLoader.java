@@ -6,6 +6,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Weight;
+import io.gatun.kernels.ops.Cast;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.quant.checkpoint.CheckpointException;
 import java.lang.foreign.Arena;
@@ -68,10 +69,44 @@ public final class WeightLoader {
     return dense(List.of(name), dtype);
   }
 
+  /**
+   * Brings fp32 values into a form: the rows of one weight, which in 4 bit are a band for each
+   * matrix.
+   *
+   * @param values at least one F32 matrix, all with the same columns and without gaps
+   * @param format the form; as stored is F32
+   * @param arena owns the weight, which lies on the device of the values
+   * @return a weight of (sum of the rows, columns)
+   */
+  public static Weight pack(List<Matrix> values, WeightFormat format, Arena arena) {
+    var device = values.getFirst().buffer().device();
+    return switch (format) {
+      case WeightFormat.FourBit f -> {
+        var loader = new BandLoader(device, label(f.code().name()), arena);
+        yield Nf4Matrix.of(values.stream().map(m -> loader.quantize(m, f, DType.F32)).toList());
+      }
+      case WeightFormat.Dense d -> stack(values, d.dtype(), arena);
+      case WeightFormat.AsStored _ -> stack(values, DType.F32, arena);
+    };
+  }
+
+  private static Matrix stack(List<Matrix> values, DType dtype, Arena arena) {
+    var first = values.getFirst();
+    int rows = values.stream().mapToInt(Matrix::rows).reduce(0, Math::addExact);
+    var device = first.buffer().device();
+    var stacked = Matrix.allocate(device, label(dtype.name()), dtype, rows, first.cols(), arena);
+    int row = 0;
+    for (var part : values) {
+      Cast.run(part, stacked.rowSlice(row, part.rows()));
+      row += part.rows();
+    }
+    return stacked;
+  }
+
   private Matrix dense(List<String> names, DType dtype) {
     int rows = names.stream().mapToInt(n -> checkpoint.info(n).rows()).reduce(0, Math::addExact);
     int cols = checkpoint.info(names.getFirst()).cols();
-    var label = "base." + dtype.name().toLowerCase(Locale.ROOT);
+    var label = label(dtype.name());
     var matrix = Matrix.allocate(device, label, dtype, rows, cols, arena);
     int row = 0;
     for (var name : names) {
@@ -89,10 +124,10 @@ public final class WeightLoader {
   private Band band(String name, WeightFormat.FourBit format) {
     var stored = checkpoint.fourBit(name);
     if (stored.isPresent()) {
-      var label = "base." + stored.get().code().name().toLowerCase(Locale.ROOT);
+      var label = label(stored.get().code().name());
       return new BandLoader(device, label, arena).upload(stored.get());
     }
-    var label = "base." + format.code().name().toLowerCase(Locale.ROOT);
+    var label = label(format.code().name());
     var info = checkpoint.info(name);
     try (var scratch = Arena.ofConfined()) {
       var values = Matrix.allocate(device, "loading", DType.F32, info.rows(), info.cols(), scratch);
@@ -106,7 +141,7 @@ public final class WeightLoader {
     var types = new TreeSet<>(names.stream().map(n -> checkpoint.info(n).dtype()).toList());
     if (names.stream().allMatch(n -> checkpoint.fourBit(n).isPresent())) {
       var bands = names.stream().map(n -> checkpoint.fourBit(n).orElseThrow());
-      var label = "base." + String.join("-", types).toLowerCase(Locale.ROOT);
+      var label = label(String.join("-", types));
       return Nf4Matrix.of(bands.map(new BandLoader(device, label, arena)::upload).toList());
     }
     var dtype = reader.dtype(names.getFirst());
@@ -126,5 +161,10 @@ public final class WeightLoader {
           checkpoint.path(),
           "%s have %s columns and cannot be one weight".formatted(String.join(", ", names), cols));
     }
+  }
+
+  /** The name of buffers. */
+  private static String label(String form) {
+    return "base." + form.toLowerCase(Locale.ROOT);
   }
 }

@@ -44,8 +44,7 @@ public final class Merge {
         Matrix a = factors.a().rowSlice(s.firstRank(), s.b().cols());
         add(s.b(), a, s.scale(), sum.rowSlice(s.firstRow(), s.b().rows()));
       }
-      return new LoraLinear(
-          WeightLoader.pack(split(sum, bands), format, device, arena), base.bias());
+      return new LoraLinear(WeightLoader.pack(split(sum, bands), format, arena), base.bias());
     }
   }
 

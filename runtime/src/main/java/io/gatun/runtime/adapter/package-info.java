@@ -1,5 +1,10 @@
 /**
  * LoRA adapters: what one is ({@link io.gatun.runtime.adapter.LoraConfig}), which layers it
- * changes, and its configuration file as PEFT reads and writes it.
+ * changes, its parameters in one flat row, how it acts on a product ({@link
+ * io.gatun.runtime.adapter.LoraLinear}), its files as PEFT reads and writes them, and merging into
+ * the base.
+ *
+ * <p>An adapter is a value that is handed to a pass. Nothing here wraps, patches or switches a
+ * model. Called by the decoder's blocks, by training and by the command line.
  */
 package io.gatun.runtime.adapter;

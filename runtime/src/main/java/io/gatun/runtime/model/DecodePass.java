@@ -70,6 +70,9 @@ public final class DecodePass {
    * @return for each feed, the vocabulary's logits of the token after its last
    */
   public List<float[]> run(List<Feed> feeds) {
+    if (feeds.isEmpty()) {
+      return List.of();
+    }
     int tokens = feeds.stream().mapToInt(feed -> feed.ids().length).sum();
     if (tokens > maxTokens()) {
       throw new IllegalArgumentException(

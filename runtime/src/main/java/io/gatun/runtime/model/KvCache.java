@@ -124,53 +124,60 @@ public final class KvCache {
     lengths[sequence] = 0;
   }
 
-  /**
-   * Makes room for the tokens of a pass, and tells which of its rows attend to which rows of the
-   * cache.
-   */
+  /** Makes room for the tokens of a pass, and tells which of its rows attend to which rows here. */
   List<Segment> extend(List<Feed> feeds) {
+    check(feeds);
+    boolean growsPrefix = feeds.getFirst().isPrefix();
     var segments = new ArrayList<Segment>();
-    var rows = new ArrayList<Write>();
-    boolean growsPrefix = feeds.stream().anyMatch(Feed::isPrefix);
-    if (growsPrefix && (feeds.size() > 1 || Arrays.stream(lengths).anyMatch(n -> n > 0))) {
-      throw new IllegalArgumentException(
-          "the common prefix must be complete before sequences begin");
-    }
-    int parent = !growsPrefix && prefixLength > 0 ? 0 : Segment.NO_PARENT;
-    if (parent == 0) {
+    int parent = Segment.NO_PARENT;
+    if (!growsPrefix && prefixLength > 0) {
       segments.add(new Segment(0, 0, 0, prefixLength, Segment.NO_PARENT));
+      parent = 0;
     }
+    var rows = new ArrayList<Write>();
     int query = 0;
     for (var feed : feeds) {
       int count = feed.ids().length;
-      int first = firstRow(feed);
-      int before = grow(feed, count);
+      int first = growsPrefix ? 0 : prefixCapacity + feed.sequence() * capacity;
+      int before = stored(feed);
       segments.add(new Segment(query, count, first, before + count, parent));
       rows.add(new Write(query, first + before, count));
       query += count;
+      grow(feed);
     }
     writes = List.copyOf(rows);
     return segments;
   }
 
-  private int firstRow(Feed feed) {
-    return feed.isPrefix() ? 0 : prefixCapacity + feed.sequence() * capacity;
+  private void check(List<Feed> feeds) {
+    boolean growsPrefix = feeds.stream().anyMatch(Feed::isPrefix);
+    if (growsPrefix && (feeds.size() > 1 || Arrays.stream(lengths).anyMatch(n -> n > 0))) {
+      throw new IllegalArgumentException(
+          "the common prefix must be complete before sequences begin");
+    }
+    if (feeds.stream().map(Feed::sequence).distinct().count() < feeds.size()) {
+      throw new IllegalArgumentException("a sequence can be fed once at a time");
+    }
+    for (var feed : feeds) {
+      int room = (growsPrefix ? prefixCapacity : capacity) - stored(feed);
+      if (feed.ids().length > room) {
+        throw new IllegalArgumentException(
+            "%d tokens do not fit: the cache has room for %d more"
+                .formatted(feed.ids().length, room));
+      }
+    }
   }
 
-  /** Counts the tokens of a feed; returns how many were there before. */
-  private int grow(Feed feed, int count) {
-    int before = feed.isPrefix() ? prefixLength : lengths[feed.sequence()];
-    int room = (feed.isPrefix() ? prefixCapacity : capacity) - before;
-    if (count > room) {
-      throw new IllegalArgumentException(
-          "%d tokens do not fit: the cache has room for %d more".formatted(count, room));
-    }
+  private int stored(Feed feed) {
+    return feed.isPrefix() ? prefixLength : lengths[feed.sequence()];
+  }
+
+  private void grow(Feed feed) {
     if (feed.isPrefix()) {
-      prefixLength += count;
+      prefixLength += feed.ids().length;
     } else {
-      lengths[feed.sequence()] += count;
+      lengths[feed.sequence()] += feed.ids().length;
     }
-    return before;
   }
 
   /** Adds a block's keys and values of the running pass; returns all of that block. */

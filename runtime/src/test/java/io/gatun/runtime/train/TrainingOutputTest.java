@@ -29,7 +29,7 @@ class TrainingOutputTest {
   private static List<JsonNode> metrics(Path folder) throws IOException {
     var json = new ObjectMapper();
     return Files.readAllLines(folder.resolve("metrics.jsonl")).stream()
-        .map(line -> (JsonNode) json.readTree(line))
+        .map(line -> json.readTree(line))
         .toList();
   }
 
