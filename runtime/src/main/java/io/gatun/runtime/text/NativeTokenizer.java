@@ -23,7 +23,7 @@ final class NativeTokenizer implements AutoCloseable {
     System.setProperty("ai.djl.offline", "true");
     System.setProperty("RUST_FLAVOR", "cpu");
     if (System.getProperty("DJL_CACHE_DIR", "").isEmpty()) {
-      System.setProperty("DJL_CACHE_DIR", cache().resolve("tokenizers").toString());
+      System.setProperty("DJL_CACHE_DIR", cache().toString());
     }
   }
 
@@ -78,7 +78,7 @@ final class NativeTokenizer implements AutoCloseable {
   /** The ids of a text. */
   int[] ids(String text, boolean addSpecialTokens) {
     return use(library -> {
-      long encoding = library.encode(handle, text, addSpecialTokens);
+      long encoding = library.encode(handle, wellFormed(text), addSpecialTokens);
       return read(library, encoding, NativeTokenizer::ids);
     });
   }
@@ -86,8 +86,7 @@ final class NativeTokenizer implements AutoCloseable {
   /** The ids of several texts. */
   List<int[]> ids(List<String> texts, boolean addSpecialTokens) {
     return use(library -> {
-      long[] encodings =
-          library.batchEncode(handle, texts.toArray(String[]::new), addSpecialTokens);
+      long[] encodings = library.batchEncode(handle, wellFormed(texts), addSpecialTokens);
       var ids = new ArrayList<int[]>(encodings.length);
       for (long encoding : encodings) {
         ids.add(read(library, encoding, NativeTokenizer::ids));
@@ -99,7 +98,7 @@ final class NativeTokenizer implements AutoCloseable {
   /** A text with all that is known of its tokens. */
   Encoding encoding(String text, boolean addSpecialTokens) {
     return use(library -> {
-      long encoding = library.encode(handle, text, addSpecialTokens);
+      long encoding = library.encode(handle, wellFormed(text), addSpecialTokens);
       return read(library, encoding, e -> encoding(e, List.of(text)));
     });
   }
@@ -107,7 +106,8 @@ final class NativeTokenizer implements AutoCloseable {
   /** Two texts as one sequence. */
   Encoding encoding(String first, String second, boolean addSpecialTokens) {
     return use(library -> {
-      long encoding = library.encodeDual(handle, first, second, addSpecialTokens);
+      long encoding =
+          library.encodeDual(handle, wellFormed(first), wellFormed(second), addSpecialTokens);
       return read(library, encoding, e -> encoding(e, List.of(first, second)));
     });
   }
@@ -136,6 +136,30 @@ final class NativeTokenizer implements AutoCloseable {
     } finally {
       open.unlock();
     }
+  }
+
+  private static String[] wellFormed(List<String> texts) {
+    return texts.stream().map(NativeTokenizer::wellFormed).toArray(String[]::new);
+  }
+
+  /**
+   * The text with U+FFFD for each half of a surrogate pair: the library reads the rest wrongly
+   * else.
+   */
+  private static String wellFormed(String text) {
+    StringBuilder fixed = null;
+    for (int i = 0; i < text.length(); i++) {
+      if (!Character.isSurrogate(text.charAt(i))) {
+        continue;
+      }
+      if (Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+        i++;
+      } else {
+        fixed = fixed == null ? new StringBuilder(text) : fixed;
+        fixed.setCharAt(i, '\uFFFD');
+      }
+    }
+    return fixed == null ? text : fixed.toString();
   }
 
   private static <T> T read(TokenizersLibrary library, long encoding, LongFunction<T> reader) {

@@ -122,7 +122,7 @@ final class TokenizerFolder {
         return node;
       }
     } catch (JacksonException e) {
-      throw new TextException(file + " is not JSON: " + e.getOriginalMessage(), e);
+      throw new TextException(file + " is not readable as JSON" + Vocabulary.place(e), e);
     }
     throw new TextException(file + " does not hold a JSON object");
   }

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
@@ -39,9 +40,16 @@ final class Vocabulary {
     try (JsonParser parser = JsonMapper.shared().createParser(json)) {
       reader.file(parser);
     } catch (JacksonException e) {
-      throw new TextException("not a tokenizer: not JSON (" + e.getOriginalMessage() + ")", e);
+      throw new TextException("not a tokenizer: not readable as JSON" + place(e), e);
     }
     return reader.vocabulary();
+  }
+
+  /** Where JSON is broken, as the end of a sentence. */
+  static String place(JacksonException e) {
+    return Optional.ofNullable(e.getLocation())
+        .map(at -> ", at line %d, column %d".formatted(at.getLineNr(), at.getColumnNr()))
+        .orElse(", it nests too deep");
   }
 
   /** One more than the highest id. */
