@@ -1,0 +1,56 @@
+package io.gatun.runtime.cli;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.quant.WeightFormat;
+import picocli.CommandLine.Option;
+
+/** In which numbers weights are kept, and on how many threads the work is done. */
+final class FormatOptions {
+  /** The type of arithmetic where differences are measured. */
+  static final DType EXACT = DType.F32;
+
+  @Option(
+      names = {"--quantization", "--bnb-4bit-quant-type"},
+      defaultValue = "nf4",
+      paramLabel = "FORMAT",
+      description =
+          "Numbers of the linear layers: nf4 (double quantization), nf4-single, fp4, fp4-single,"
+              + " bf16, f32. Layers stored in 4 bit stay as they are. Default: ${DEFAULT-VALUE}.")
+  private String quantization;
+
+  @Option(
+      names = {"--threads", "-t"},
+      defaultValue = "0",
+      paramLabel = "N",
+      description = "CPU threads; 0 takes all. Default: ${DEFAULT-VALUE}.")
+  private int threads;
+
+  /** As the user named it. */
+  String name() {
+    return quantization;
+  }
+
+  WeightFormat format() {
+    return switch (quantization) {
+      case "nf4" -> WeightFormat.nf4(true);
+      case "nf4-single" -> WeightFormat.nf4(false);
+      case "fp4" -> WeightFormat.fp4(true);
+      case "fp4-single" -> WeightFormat.fp4(false);
+      case "bf16", "bfloat16" -> WeightFormat.bf16();
+      case "f32", "fp32", "float32" -> WeightFormat.f32();
+      default ->
+          throw new UsageException(
+              "--quantization is '%s'; it must be nf4, nf4-single, fp4, fp4-single, bf16 or f32"
+                  .formatted(quantization));
+    };
+  }
+
+  Device device() {
+    if (threads < 0) {
+      throw new UsageException("--threads is " + threads + "; it must be 0 (all) or more");
+    }
+    var strongest = Device.CpuVariant.available().getLast();
+    return threads == 0 ? Device.cpu() : Device.cpu(threads, strongest);
+  }
+}

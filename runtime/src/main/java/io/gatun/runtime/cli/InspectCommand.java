@@ -1,0 +1,86 @@
+package io.gatun.runtime.cli;
+
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.quant.checkpoint.TensorInfo;
+import java.io.PrintWriter;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code gatun inspect PATH}: what is in a model or an adapter. */
+@Command(
+    name = "inspect",
+    description = "Lists the tensors and counts the parameters of a model or an adapter.",
+    mixinStandardHelpOptions = true)
+final class InspectCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "PATH",
+      description = "A model (folder, .safetensors, .gguf) or a PEFT adapter folder.")
+  private Path path;
+
+  @Option(
+      names = {"--model", "-m"},
+      paramLabel = "PATH",
+      description = "With an adapter: its base model, for the share of trainable parameters.")
+  private Optional<Path> base;
+
+  @Option(names = "--summary", description = "Only the counts, not the tensors.")
+  private boolean summary;
+
+  @Override
+  public Integer call() {
+    var out = spec.commandLine().getOut();
+    try (var files = Arena.ofShared()) {
+      boolean isAdapter = Files.exists(path.resolve("adapter_config.json"));
+      var tensors =
+          Checkpoint.open(isAdapter ? path.resolve("adapter_model.safetensors") : path, files);
+      if (!summary) {
+        list(out, tensors);
+      }
+      long count = parameters(tensors);
+      if (!isAdapter) {
+        out.printf(Locale.ROOT, "%s: %,d parameters%n", kind(tensors), count);
+      } else if (base.isPresent()) {
+        out.println(TrainableParameters.line(count, parameters(Checkpoint.open(base.get(), files))));
+      } else {
+        out.printf(Locale.ROOT, "adapter: %,d parameters%n", count);
+      }
+    }
+    return 0;
+  }
+
+  private static void list(PrintWriter out, Checkpoint tensors) {
+    for (String name : tensors.names()) {
+      var info = tensors.info(name);
+      out.printf("%-64s %-6s %s%n", name, info.dtype(), shape(info));
+    }
+  }
+
+  private static String shape(TensorInfo info) {
+    return info.shape().stream().map(String::valueOf).collect(Collectors.joining(" x ", "[", "]"));
+  }
+
+  private static String kind(Checkpoint tensors) {
+    return tensors.config().path("model_type").asString("model");
+  }
+
+  /** Elements of all tensors that are parameters of the model. */
+  static long parameters(Checkpoint tensors) {
+    return tensors.names().stream()
+        .filter(name -> !name.equals("rope_freqs.weight"))
+        .map(tensors::info)
+        .mapToLong(TensorInfo::elements)
+        .sum();
+  }
+}

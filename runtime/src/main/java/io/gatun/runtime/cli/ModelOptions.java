@@ -1,0 +1,34 @@
+package io.gatun.runtime.cli;
+
+import io.gatun.kernels.DType;
+import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Which model to run, in which numbers. */
+final class ModelOptions {
+  @Option(
+      names = {"--model", "-m", "--model-name-or-path"},
+      required = true,
+      paramLabel = "PATH",
+      description = "A Hugging Face folder, a .safetensors file or a .gguf file.")
+  Path path;
+
+  @Mixin FormatOptions format = new FormatOptions();
+
+  @Option(
+      names = {"--dtype", "--bnb-4bit-compute-dtype"},
+      defaultValue = "bf16",
+      paramLabel = "TYPE",
+      description = "Numbers of the computation: bf16 or f32. Default: ${DEFAULT-VALUE}.")
+  private String dtype;
+
+  DType compute() {
+    return switch (dtype) {
+      case "bf16", "bfloat16" -> DType.BF16;
+      case "f32", "fp32", "float32" -> DType.F32;
+      default ->
+          throw new UsageException("--dtype is '%s'; it must be bf16 or f32".formatted(dtype));
+    };
+  }
+}

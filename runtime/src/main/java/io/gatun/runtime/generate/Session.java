@@ -1,0 +1,135 @@
+package io.gatun.runtime.generate;
+
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.model.DecodePass;
+import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.Feed;
+import io.gatun.runtime.model.KvCache;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Prompts at work, with the memory they need. Continuous batching: each place of the cache works on one prompt, and takes
+ * the next when its answer ends. Belongs to the thread that made it.
+ */
+final class Session implements AutoCloseable {
+  private static final int MOST_TOGETHER = 32;
+  private static final int MOST_TOKENS = 512; // of one pass; longer prompts are fed in pieces
+
+  private final Arena memory = Arena.ofConfined();
+  private final Optional<LoraAdapter> adapter;
+  private final List<int[]> prompts;
+  private final List<Writer> writers;
+  private final int prefix;
+  private final KvCache cache;
+  private final DecodePass pass;
+  private List<Place> places = new ArrayList<>();
+  private int nextPrompt;
+
+  /**
+   * A prompt at work.
+   *
+   * @param sequence its place in the cache
+   * @param prompt its number
+   * @param pending tokens the cache has not seen
+   */
+  private record Place(int sequence, int prompt, int[] pending) {}
+
+  /**
+   * Allocates memory and computes the common beginning of the prompts.
+   *
+   * @param maxTokens most tokens of an answer
+   */
+  Session(
+      Decoder decoder,
+      Optional<LoraAdapter> adapter,
+      List<int[]> prompts,
+      List<Writer> writers,
+      int maxTokens) {
+    this.adapter = adapter;
+    this.prompts = prompts;
+    this.writers = writers;
+    this.prefix = decoder.config().rope().dependsOnLength() ? 0 : CommonPrefix.length(prompts);
+    int longest = prompts.stream().mapToInt(p -> p.length).max().orElseThrow();
+    int capacity = Math.min(longest + maxTokens, decoder.config().contextLength()) - prefix;
+    int together = Math.min(MOST_TOGETHER, prompts.size());
+    int tokens = Math.clamp((long) longest * together, together, Math.max(together, MOST_TOKENS));
+    this.cache = KvCache.allocate(decoder, together, capacity, prefix, memory);
+    this.pass =
+        DecodePass.allocate(decoder, cache, adapter.stream().toList(), tokens, memory);
+    feedPrefix();
+    for (int sequence = 0; sequence < together; sequence++) {
+      begin(sequence).ifPresent(places::add);
+    }
+  }
+
+  private void feedPrefix() {
+    int[] shared = Arrays.copyOf(prompts.getFirst(), prefix);
+    for (int first = 0; first < prefix; first += pass.maxTokens()) {
+      int end = Math.min(prefix, first + pass.maxTokens());
+      pass.run(List.of(new Feed(Feed.PREFIX, Arrays.copyOfRange(shared, first, end), adapter)));
+    }
+  }
+
+  /** The next prompt in a place, or nothing when all have begun. */
+  private Optional<Place> begin(int sequence) {
+    if (nextPrompt == prompts.size()) {
+      return Optional.empty();
+    }
+    int[] prompt = prompts.get(nextPrompt);
+    int[] own = Arrays.copyOfRange(prompt, prefix, prompt.length);
+    return Optional.of(new Place(sequence, nextPrompt++, own));
+  }
+
+  /** Whether every answer is complete. */
+  boolean isDone() {
+    return places.isEmpty();
+  }
+
+  /** Feeds every place as much as fits; those whose tokens are all seen choose their next. */
+  void step() {
+    var feeds = new ArrayList<Feed>();
+    int room = pass.maxTokens();
+    for (int i = 0; i < places.size(); i++) {
+      var place = places.get(i);
+      int others = places.size() - 1 - i; // each of them needs room for one token
+      int count = Math.min(place.pending.length, room - others);
+      feeds.add(new Feed(place.sequence, Arrays.copyOf(place.pending, count), adapter));
+      room -= count;
+    }
+    var logits = pass.run(feeds);
+    var going = new ArrayList<Place>();
+    for (int i = 0; i < places.size(); i++) {
+      var place = places.get(i);
+      int seen = feeds.get(i).ids().length;
+      if (seen < place.pending.length) {
+        int[] rest = Arrays.copyOfRange(place.pending, seen, place.pending.length);
+        going.add(new Place(place.sequence, place.prompt, rest));
+      } else {
+        advance(place, logits.get(i)).ifPresent(going::add);
+      }
+    }
+    places = going;
+  }
+
+  private Optional<Place> advance(Place place, float[] logits) {
+    var writer = writers.get(place.prompt);
+    int id = writer.next(logits);
+    if (!writer.isDone()) {
+      return Optional.of(new Place(place.sequence, place.prompt, new int[] {id}));
+    }
+    cache.clear(place.sequence);
+    return begin(place.sequence);
+  }
+
+  /** Frees the memory; again does nothing. */
+  @Override
+  public void close() {
+    if (memory.scope().isAlive()) {
+      memory.close();
+    }
+  }
+}

@@ -1,0 +1,118 @@
+package io.gatun.runtime.generate;
+
+import io.gatun.runtime.generate.Answer.Finish;
+import io.gatun.runtime.text.StreamDecoder;
+import io.gatun.runtime.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** One answer in the making: chooses tokens, gathers text, notices the end. */
+final class Writer {
+  private final Sampling sampling;
+  private final Sampler sampler;
+  private final StreamDecoder decoder;
+  private final Set<Integer> ends;
+  private final int maxTokens;
+  private final Consumer<String> listener;
+  private final StringBuilder text = new StringBuilder();
+  private final List<Integer> ids = new ArrayList<>();
+  private int told;
+  private Optional<Finish> finish = Optional.empty();
+
+  /**
+   * @param number of the prompt
+   * @param prompt its tokens
+   * @param maxTokens most tokens to generate
+   * @param listener hears text that no later token can take back
+   */
+  Writer(
+      Tokenizer tokenizer,
+      Sampling sampling,
+      int number,
+      int[] prompt,
+      int maxTokens,
+      Consumer<String> listener) {
+    this.sampling = sampling;
+    this.sampler = new Sampler(sampling, number, prompt);
+    this.decoder = tokenizer.streamDecoder();
+    this.ends = tokenizer.endOfTurn();
+    this.maxTokens = maxTokens;
+    this.listener = listener;
+  }
+
+  /**
+   * Takes the next token from its logits.
+   *
+   * @param logits over the vocabulary; changed in place
+   * @return the token
+   */
+  int next(float[] logits) {
+    int id = sampler.next(logits);
+    ids.add(id);
+    if (ends.contains(id)) {
+      text.append(decoder.end());
+      end(text.length(), Finish.END);
+      return id;
+    }
+    text.append(decoder.next(id));
+    boolean last = ids.size() == maxTokens;
+    if (last) {
+      text.append(decoder.end());
+    }
+    int stop = firstStop();
+    if (stop >= 0) {
+      end(stop, Finish.STOP);
+    } else if (last) {
+      end(text.length(), Finish.LENGTH);
+    } else {
+      tell(text.length() - heldBack());
+    }
+    return id;
+  }
+
+  boolean isDone() {
+    return finish.isPresent();
+  }
+
+  Answer answer() {
+    return new Answer(text.toString(), ids, finish.orElseThrow());
+  }
+
+  private void end(int length, Finish why) {
+    text.setLength(length);
+    tell(length);
+    finish = Optional.of(why);
+  }
+
+  private void tell(int end) {
+    if (end > told) {
+      listener.accept(text.substring(told, end));
+      told = end;
+    }
+  }
+
+  private int firstStop() {
+    int first = -1;
+    for (String stop : sampling.stop()) {
+      int at = text.indexOf(stop, Math.max(0, told - stop.length()));
+      first = at >= 0 && (first < 0 || at < first) ? at : first;
+    }
+    return first;
+  }
+
+  /** Length of the longest end of the text that may be the beginning of a stop text. */
+  private int heldBack() {
+    int held = 0;
+    for (String stop : sampling.stop()) {
+      for (int n = Math.min(stop.length() - 1, text.length()); n > held; n--) {
+        if (stop.startsWith(text.substring(text.length() - n))) {
+          held = n;
+        }
+      }
+    }
+    return held;
+  }
+}
