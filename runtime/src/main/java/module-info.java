@@ -9,7 +9,10 @@ module io.gatun.runtime {
   requires ai.djl.api;
 
   exports io.gatun.runtime.adapter;
+  exports io.gatun.runtime.generate;
   exports io.gatun.runtime.model;
   exports io.gatun.runtime.text;
   exports io.gatun.runtime.train;
+  opens io.gatun.runtime.cli to
+      info.picocli;
 }

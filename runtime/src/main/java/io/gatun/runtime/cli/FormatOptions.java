@@ -3,6 +3,7 @@ package io.gatun.runtime.cli;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.quant.WeightFormat;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** In which numbers weights are kept, and on how many threads the work is done. */
@@ -44,6 +45,13 @@ final class FormatOptions {
               "--quantization is '%s'; it must be nf4, nf4-single, fp4, fp4-single, bf16 or f32"
                   .formatted(quantization));
     };
+  }
+
+  /** The format, if it is a 4-bit one. */
+  Optional<WeightFormat.FourBit> fourBit() {
+    return format() instanceof WeightFormat.FourBit fourBit
+        ? Optional.of(fourBit)
+        : Optional.empty();
   }
 
   Device device() {

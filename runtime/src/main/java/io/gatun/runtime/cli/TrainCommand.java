@@ -6,7 +6,9 @@ import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.text.Tokenizer;
 import io.gatun.runtime.train.Dataset;
 import io.gatun.runtime.train.Progress;
+import io.gatun.runtime.train.Step;
 import io.gatun.runtime.train.Training;
+import io.gatun.runtime.train.TrainingPlan;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -101,22 +103,30 @@ final class TrainCommand implements Callable<Integer> {
       long base = InspectCommand.parameters(checkpoint);
       out.println(TrainableParameters.line(adapter.parameterCount(), base));
       out.flush();
-      try (var progress = Progress.on(System.out, reportEvery)) {
-        var last = Training.run(decoder, adapter, rows, heldOut, settings, progress);
-        progress.close();
-        out.printf(
-            Locale.ROOT,
-            "%d steps in %d s, %s of device memory at most; the adapter is in %s%n",
-            last.number(),
-            last.elapsed().toSeconds(),
-            Sizes.text(device.memory().peak()),
-            output);
-      }
+      var last = train(decoder, adapter, rows, heldOut, settings);
+      out.printf(
+          Locale.ROOT,
+          "%d steps in %d s, %s of device memory at most; the adapter is in %s%n",
+          last.number(),
+          last.elapsed().toSeconds(),
+          Sizes.text(device.memory().peak()),
+          output);
     }
     return 0;
   }
 
+  private Step train(
+      Decoder decoder,
+      LoraAdapter adapter,
+      Dataset rows,
+      Optional<Dataset> heldOut,
+      TrainingPlan settings) {
+    try (var progress = Progress.on(System.out, reportEvery)) {
+      return Training.run(decoder, adapter, rows, heldOut, settings, progress);
+    }
+  }
+
   private Dataset dataset(Path file, Tokenizer tokenizer) {
-    return Dataset.jsonl(file, tokenizer, maxLength, maskPrompt);
+    return Dataset.jsonl(file, tokenizer, new Dataset.Options(maxLength, maskPrompt));
   }
 }
