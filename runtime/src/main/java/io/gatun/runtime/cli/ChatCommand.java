@@ -23,7 +23,6 @@ final class ChatCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
   @Mixin private AdapterOption adapter = new AdapterOption();
   @Mixin private SamplingOptions sampling = new SamplingOptions();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Option(

@@ -31,7 +31,6 @@ final class EvalCommand implements Callable<Integer> {
 
   @Mixin private ModelOptions model = new ModelOptions();
   @Mixin private AdapterOption adapter = new AdapterOption();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Option(

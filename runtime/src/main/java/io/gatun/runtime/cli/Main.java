@@ -56,6 +56,7 @@ public final class Main {
             .setParameterExceptionHandler(Main::misused);
     try {
       for (var command : commandLine.getSubcommands().values()) {
+        command.addMixin("config", new ConfigOption());
         command.setDefaultValueProvider(new ConfigFile(command, args));
       }
       return commandLine.execute(args.length == 0 ? new String[] {"--help"} : args);

@@ -78,7 +78,6 @@ final class MergeCommand implements Callable<Integer> {
   private double shardSize;
 
   @Mixin private FormatOptions format = new FormatOptions();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Override

@@ -35,7 +35,6 @@ final class QuantizeCommand implements Callable<Integer> {
   private Path output;
 
   @Mixin private FormatOptions format = new FormatOptions();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Override

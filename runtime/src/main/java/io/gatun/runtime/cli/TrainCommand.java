@@ -29,7 +29,6 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
   @Mixin private LoraOptions lora = new LoraOptions();
   @Mixin private PlanOptions plan = new PlanOptions();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Option(

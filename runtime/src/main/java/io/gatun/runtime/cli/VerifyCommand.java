@@ -41,7 +41,6 @@ final class VerifyCommand implements Callable<Integer> {
   private Path adapterPath;
 
   @Mixin private FormatOptions format = new FormatOptions();
-  @Mixin private ConfigOption config = new ConfigOption();
   @Spec private CommandSpec spec;
 
   @Option(

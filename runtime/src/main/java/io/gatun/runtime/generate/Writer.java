@@ -4,6 +4,7 @@ import io.gatun.runtime.generate.Answer.Finish;
 import io.gatun.runtime.text.StreamDecoder;
 import io.gatun.runtime.text.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -15,6 +16,7 @@ final class Writer {
   private final Sampler sampler;
   private final StreamDecoder decoder;
   private final Set<Integer> ends;
+  private final int vocabulary;
   private final int maxTokens;
   private final Consumer<String> listener;
   private final StringBuilder text = new StringBuilder();
@@ -39,6 +41,7 @@ final class Writer {
     this.sampler = new Sampler(sampling, number, prompt);
     this.decoder = tokenizer.streamDecoder();
     this.ends = tokenizer.endOfTurn();
+    this.vocabulary = tokenizer.vocabularySize();
     this.maxTokens = maxTokens;
     this.listener = listener;
   }
@@ -50,6 +53,10 @@ final class Writer {
    * @return the token
    */
   int next(float[] logits) {
+    // A model may have more rows than its tokenizer has tokens; those rows mean nothing.
+    if (logits.length > vocabulary) {
+      Arrays.fill(logits, vocabulary, logits.length, Float.NEGATIVE_INFINITY);
+    }
     int id = sampler.next(logits);
     ids.add(id);
     if (ends.contains(id)) {
