@@ -29,7 +29,7 @@ final class ConfigFile implements CommandLine.IDefaultValueProvider {
   ConfigFile(CommandLine command, String[] args) {
     this.command = command;
     this.values =
-        args.length > 0 && args[0].equals(command.getCommandName())
+        args.length > 0 && command.getCommandSpec().names().contains(args[0])
             ? path(args).map(this::read).orElse(Map.of())
             : Map.of();
   }

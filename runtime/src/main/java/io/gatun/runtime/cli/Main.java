@@ -2,6 +2,7 @@ package io.gatun.runtime.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -55,7 +56,7 @@ public final class Main {
             .setExecutionExceptionHandler(Main::failed)
             .setParameterExceptionHandler(Main::misused);
     try {
-      for (var command : commandLine.getSubcommands().values()) {
+      for (var command : Set.copyOf(commandLine.getSubcommands().values())) {
         command.addMixin("config", new ConfigOption());
         command.setDefaultValueProvider(new ConfigFile(command, args));
       }
