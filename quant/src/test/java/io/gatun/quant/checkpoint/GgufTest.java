@@ -5,11 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.quant.Golden;
-import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,58 +30,13 @@ class GgufTest {
         });
   }
 
-  /** Builds a GGUF file field by field, so that each field can be wrong. */
-  private static final class Bytes {
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-
-    Bytes u32(int v) {
-      out.writeBytes(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(v).array());
-      return this;
-    }
-
-    Bytes u64(long v) {
-      out.writeBytes(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(v).array());
-      return this;
-    }
-
-    Bytes raw(int... bytes) {
-      for (int b : bytes) {
-        out.write(b);
-      }
-      return this;
-    }
-
-    Bytes text(String s) {
-      var bytes = s.getBytes(StandardCharsets.UTF_8);
-      u64(bytes.length).out.writeBytes(bytes);
-      return this;
-    }
-
-    Bytes zeros(int n) {
-      return raw(new int[n]);
-    }
-
-    /** A tensor info of one dimension. */
-    Bytes info(String name, long dim, int type, long offset) {
-      return text(name).u32(1).u64(dim).u32(type).u64(offset);
-    }
-
-    Bytes pad() {
-      return zeros(-out.size() & 31);
-    }
-
-    static Bytes head(int version, long tensors, long entries) {
-      return new Bytes().raw('G', 'G', 'U', 'F').u32(version).u64(tensors).u64(entries);
-    }
-  }
-
-  private Gguf open(Bytes bytes, Arena arena) throws Exception {
+  private Gguf open(GgufBytes bytes, Arena arena) throws Exception {
     var file = folder.resolve("x.gguf");
-    Files.write(file, bytes.out.toByteArray());
+    Files.write(file, bytes.toArray());
     return Gguf.open(file, arena);
   }
 
-  private void refused(String reason, Bytes bytes) throws Exception {
+  private void refused(String reason, GgufBytes bytes) throws Exception {
     try (var arena = Arena.ofConfined()) {
       var e = assertThrows(CheckpointException.class, () -> open(bytes, arena));
       assertTrue(e.getMessage().contains(reason), e.getMessage());
@@ -95,7 +46,7 @@ class GgufTest {
 
   @Test
   void readsVersionTwoAndEveryKindOfValue() throws Exception {
-    var bytes = Bytes.head(2, 1, 8);
+    var bytes = GgufBytes.head(2, 1, 8);
     bytes.text("u8").u32(0).raw(200).text("i64").u32(11).u64(-5);
     bytes.text("f32").u32(6).u32(Float.floatToIntBits(1e-5f)).text("flag").u32(7).raw(1);
     bytes.text("s").u32(8).text("ü").text("list").u32(9).u32(8).u64(2).text("").text("a");
@@ -123,53 +74,55 @@ class GgufTest {
 
   @Test
   void refusesWhatIsMalformed() throws Exception {
-    refused("not a GGUF", new Bytes().raw('G', 'G', 'U', 'X').zeros(20));
-    refused("ends inside", new Bytes().raw('G', 'G'));
-    refused("version 1", Bytes.head(1, 0, 0));
-    refused("version 4", Bytes.head(4, 0, 0));
-    refused("big-endian", Bytes.head(3 << 24, 0, 0));
-    refused("number of tensors", Bytes.head(3, 1L << 40, 0));
-    refused("number of tensors is 18446744073709551615", Bytes.head(3, -1, 0));
-    refused("metadata entries", Bytes.head(3, 0, 1L << 60));
-    refused("length of", Bytes.head(3, 0, 1).u64(1L << 62).zeros(64));
-    refused("unknown type", Bytes.head(3, 0, 1).text("a").u32(13).zeros(64));
-    refused("list of lists", Bytes.head(3, 0, 1).text("a").u32(9).u32(9).zeros(64));
-    refused("lists the unknown", Bytes.head(3, 0, 1).text("a").u32(9).u32(77).zeros(64));
-    refused("elements of a", Bytes.head(3, 0, 1).text("a").u32(9).u32(4).u64(1 << 30));
-    refused("truth value 2", Bytes.head(3, 0, 1).text("a").u32(7).raw(2));
-    refused("not UTF-8", Bytes.head(3, 0, 1).u64(1).raw(0xff).u32(7).raw(1));
-    refused("empty", Bytes.head(3, 0, 1).text("").u32(7).raw(1));
-    refused("twice", Bytes.head(3, 0, 2).text("a").u32(7).raw(1).text("a").u32(7).raw(1));
+    refused("not a GGUF", new GgufBytes().raw('G', 'G', 'U', 'X').zeros(20));
+    refused("ends inside", new GgufBytes().raw('G', 'G'));
+    refused("version 1", GgufBytes.head(1, 0, 0));
+    refused("version 4", GgufBytes.head(4, 0, 0));
+    refused("big-endian", GgufBytes.head(3 << 24, 0, 0));
+    refused("number of tensors", GgufBytes.head(3, 1L << 40, 0));
+    refused("number of tensors is 18446744073709551615", GgufBytes.head(3, -1, 0));
+    refused("metadata entries", GgufBytes.head(3, 0, 1L << 60));
+    refused("length of", GgufBytes.head(3, 0, 1).u64(1L << 62).zeros(64));
+    refused("unknown type", GgufBytes.head(3, 0, 1).text("a").u32(13).zeros(64));
+    refused("list of lists", GgufBytes.head(3, 0, 1).text("a").u32(9).u32(9).zeros(64));
+    refused("lists the unknown", GgufBytes.head(3, 0, 1).text("a").u32(9).u32(77).zeros(64));
+    refused("elements of a", GgufBytes.head(3, 0, 1).text("a").u32(9).u32(4).u64(1 << 30));
+    refused("truth value 2", GgufBytes.head(3, 0, 1).text("a").u32(7).raw(2));
+    refused("not UTF-8", GgufBytes.head(3, 0, 1).u64(1).raw(0xff).u32(7).raw(1));
+    refused("empty", GgufBytes.head(3, 0, 1).text("").u32(7).raw(1));
+    refused("twice", GgufBytes.head(3, 0, 2).text("a").u32(7).raw(1).text("a").u32(7).raw(1));
     var key = "general.alignment";
-    refused("power of two", Bytes.head(3, 0, 1).text(key).u32(4).u32(24));
-    refused("power of two", Bytes.head(3, 0, 1).text(key).u32(4).u32(0));
-    refused("is a string", Bytes.head(3, 0, 1).text(key).u32(8).text("32"));
+    refused("power of two", GgufBytes.head(3, 0, 1).text(key).u32(4).u32(24));
+    refused("power of two", GgufBytes.head(3, 0, 1).text(key).u32(4).u32(0));
+    refused("is a string", GgufBytes.head(3, 0, 1).text(key).u32(8).text("32"));
   }
 
   @Test
   void refusesMalformedTensors() throws Exception {
-    refused("at most 63", Bytes.head(3, 1, 0).info("n".repeat(64), 1, 0, 0).pad().zeros(4));
-    refused("twice", Bytes.head(3, 2, 0).info("t", 8, 0, 0).info("t", 8, 0, 32).pad().zeros(64));
-    refused("5 dimensions", Bytes.head(3, 1, 0).text("t").u32(5).zeros(64));
-    refused("dimension of 0", Bytes.head(3, 1, 0).info("t", 0, 0, 0).pad());
-    refused("too large", Bytes.head(3, 1, 0).info("t", 1L << 62, 0, 0).pad());
+    refused("at most 63", GgufBytes.head(3, 1, 0).info("n".repeat(64), 1, 0, 0).pad().zeros(4));
+    refused(
+        "twice", GgufBytes.head(3, 2, 0).info("t", 8, 0, 0).info("t", 8, 0, 32).pad().zeros(64));
+    refused("5 dimensions", GgufBytes.head(3, 1, 0).text("t").u32(5).zeros(64));
+    refused("dimension of 0", GgufBytes.head(3, 1, 0).info("t", 0, 0, 0).pad());
+    refused("too large", GgufBytes.head(3, 1, 0).info("t", 1L << 62, 0, 0).pad());
     refused(
         "overflows",
-        Bytes.head(3, 1, 0).text("t").u32(2).u64(1L << 40).u64(1L << 40).u32(0).u64(0).pad());
-    refused("multiple", Bytes.head(3, 1, 0).info("t", 33, 2, 0).pad().zeros(64));
-    refused("Q2_K (t)", Bytes.head(3, 1, 0).info("t", 256, 10, 0).pad().zeros(99));
-    refused("type 99", Bytes.head(3, 1, 0).info("t", 256, 99, 0).pad().zeros(99));
-    refused("offset 4", Bytes.head(3, 1, 0).info("t", 1, 0, 4).pad().zeros(99));
+        GgufBytes.head(3, 1, 0).text("t").u32(2).u64(1L << 40).u64(1L << 40).u32(0).u64(0).pad());
+    refused("multiple", GgufBytes.head(3, 1, 0).info("t", 33, 2, 0).pad().zeros(64));
+    refused("Q2_K (t)", GgufBytes.head(3, 1, 0).info("t", 256, 10, 0).pad().zeros(99));
+    refused("type 99", GgufBytes.head(3, 1, 0).info("t", 256, 99, 0).pad().zeros(99));
+    refused("offset 4", GgufBytes.head(3, 1, 0).info("t", 1, 0, 4).pad().zeros(99));
     refused(
-        "offset 64", Bytes.head(3, 2, 0).info("t", 1, 0, 0).info("u", 1, 0, 64).pad().zeros(99));
-    refused("cut off", Bytes.head(3, 1, 0).info("t", 8, 0, 0).pad().zeros(31));
-    refused("cut off", Bytes.head(3, 1, 0).info("t", 8, 0, 0));
+        "offset 64",
+        GgufBytes.head(3, 2, 0).info("t", 1, 0, 0).info("u", 1, 0, 64).pad().zeros(99));
+    refused("cut off", GgufBytes.head(3, 1, 0).info("t", 8, 0, 0).pad().zeros(31));
+    refused("cut off", GgufBytes.head(3, 1, 0).info("t", 8, 0, 0));
   }
 
   @Test
   void aFileWithoutTensorsNeedsNoPadding() throws Exception {
     try (var arena = Arena.ofConfined()) {
-      assertTrue(open(Bytes.head(3, 0, 0), arena).names().isEmpty());
+      assertTrue(open(GgufBytes.head(3, 0, 0), arena).names().isEmpty());
     }
   }
 }
