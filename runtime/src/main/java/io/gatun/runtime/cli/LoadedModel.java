@@ -36,7 +36,7 @@ final class LoadedModel implements AutoCloseable {
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(options.path, files);
-      var tokenizer = Tokenizer.load(checkpoint);
+      var tokenizer = ModelFiles.tokenizer(checkpoint);
       var decoder =
           Decoder.load(
               checkpoint, options.format.format(), options.compute(), device, memory);

@@ -9,6 +9,7 @@ import io.gatun.runtime.train.Progress;
 import io.gatun.runtime.train.Step;
 import io.gatun.runtime.train.Training;
 import io.gatun.runtime.train.TrainingPlan;
+import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -90,11 +91,12 @@ final class TrainCommand implements Callable<Integer> {
       var checkpoint = Checkpoint.open(model.path, files);
       Dataset rows;
       Optional<Dataset> heldOut;
-      try (var tokenizer = Tokenizer.load(checkpoint)) {
+      try (var tokenizer = ModelFiles.tokenizer(checkpoint)) {
         rows = dataset(DataFiles.train(data), tokenizer);
         heldOut = DataFiles.valid(data, valid).map(file -> dataset(file, tokenizer));
       }
-      out.println(rows.statistics());
+      report(out, rows);
+      heldOut.ifPresent(held -> report(out, held));
       var decoder =
           Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
       var adapter =
@@ -112,6 +114,11 @@ final class TrainCommand implements Callable<Integer> {
           output);
     }
     return 0;
+  }
+
+  private static void report(PrintWriter out, Dataset rows) {
+    out.println(rows.statistics().summary());
+    rows.statistics().warnings().forEach(out::println);
   }
 
   private Step train(

@@ -73,7 +73,7 @@ final class VerifyCommand implements Callable<Integer> {
     try (var device = format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared();
-        var tokenizer = Tokenizer.load(Checkpoint.open(model, files))) {
+        var tokenizer = ModelFiles.tokenizer(Checkpoint.open(model, files))) {
       var checkpoint = Checkpoint.open(model, files);
       var trained = Decoder.load(checkpoint, format.format(), FormatOptions.EXACT, device, memory);
       var adapter = LoraAdapter.load(adapterPath, trained, memory);

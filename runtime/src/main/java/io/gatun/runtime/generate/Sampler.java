@@ -59,6 +59,9 @@ final class Sampler {
   }
 
   private int draw(float[] logits) {
+    for (int i = 0; i < logits.length; i++) {
+      logits[i] = Float.isNaN(logits[i]) ? Float.NEGATIVE_INFINITY : logits[i];
+    }
     int[] order = mostLikelyFirst(logits);
     double[] p = new double[order.length];
     double max = logits[order[0]];
@@ -87,8 +90,7 @@ final class Sampler {
   private int[] mostLikelyFirst(float[] logits) {
     long[] keys = new long[logits.length];
     for (int i = 0; i < logits.length; i++) {
-      float v = Float.isNaN(logits[i]) ? Float.NEGATIVE_INFINITY : logits[i] + 0f;
-      int bits = Float.floatToIntBits(v);
+      int bits = Float.floatToIntBits(logits[i] + 0f); // -0 and 0 are equal
       int ascending = bits >= 0 ? bits : ~bits ^ Integer.MIN_VALUE;
       keys[i] = (long) ~ascending << 32 | i;
     }

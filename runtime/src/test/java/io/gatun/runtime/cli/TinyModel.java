@@ -1,0 +1,60 @@
+package io.gatun.runtime.cli;
+
+import io.gatun.quant.Golden;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import tools.jackson.databind.ObjectMapper;
+
+/** The golden tiny_llama with a tokenizer of one token a printable ASCII character. */
+final class TinyModel {
+  private static final String TEMPLATE =
+      "{% for m in messages %}{{ m['role'][0] }}:{{ m['content'] }};{% endfor %}"
+          + "{% if add_generation_prompt %}a:{% endif %}";
+
+  private TinyModel() {}
+
+  /** Writes the model into a new folder. */
+  static Path write(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Path golden = Golden.file("models/tiny_llama");
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(golden.resolve(file), folder.resolve(file));
+    }
+    var mapper = new ObjectMapper();
+    var root = mapper.createObjectNode().put("version", "1.0");
+    var added = root.putArray("added_tokens");
+    for (String special : List.of("<unk>", "<s>", "</s>")) {
+      added
+          .addObject()
+          .put("id", added.size() - 1)
+          .put("content", special)
+          .put("single_word", false)
+          .put("lstrip", false)
+          .put("rstrip", false)
+          .put("normalized", false)
+          .put("special", true);
+    }
+    var model = root.putObject("model").put("type", "BPE").put("unk_token", "<unk>");
+    model.put("fuse_unk", false).put("byte_fallback", false).putArray("merges");
+    var vocabulary = model.putObject("vocab");
+    for (String special : List.of("<unk>", "<s>", "</s>")) {
+      vocabulary.put(special, vocabulary.size());
+    }
+    for (char c = ' '; c <= '~'; c++) {
+      vocabulary.put(String.valueOf(c), vocabulary.size());
+    }
+    root.putObject("decoder").put("type", "Fuse");
+    Files.writeString(folder.resolve("tokenizer.json"), root.toString());
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        mapper
+            .createObjectNode()
+            .put("eos_token", "</s>")
+            .put("unk_token", "<unk>")
+            .put("chat_template", TEMPLATE)
+            .toString());
+    return folder;
+  }
+}
