@@ -1,7 +1,7 @@
 // o = softmax(scale * q kT, capped and masked) v over packed segments, in tiles with a running maximum: for each tile of
 // query rows, block of keys by block of keys from the root of its chain on. No other tile, segment or thread enters a
-// row's sums.
-#include "attention_scores.h"
+// row's sums. Segments with few rows go another way.
+#include "attention_decode.h"
 
 namespace {
 using namespace gatun;
@@ -91,13 +91,8 @@ class ForwardTile {
     }
     transpose(sum_, kTileRows, d, tile.rows, natural_, stride);
     for (int i = 0; i < tile.rows; i++) {
-      T* to = call_.tile_row<T>(o, tile, i, d);
-      int c = 0;
-      for (; c + W <= d; c += W) store(to + c, load(natural_ + i * stride + c));
-      if (c < d) store(to + c, load(natural_ + i * stride + c), d - c);
-      const double top = (double)maximum_[i] * call_.factor() * 0.69314718055994531;
-      *call_.tile_row<float>(lse, tile, i, 1) = total_[i] == 0 ? -std::numeric_limits<float>::infinity()
-                                                               : (float)(top + std::log((double)total_[i]));
+      store_row(natural_ + i * stride, 1, d, call_.tile_row<T>(o, tile, i, d));
+      *call_.tile_row<float>(lse, tile, i, 1) = call_.log_sum(maximum_[i], total_[i]);
     }
   }
 
@@ -111,14 +106,15 @@ template <class Dot, class T>
 int32_t forward(const gatun_context* context, AttentionCall& call, const gatun_matrix* o, const gatun_matrix* lse) {
   if (!ForwardTile<Dot, T>(call, context, 0).fits()) return GATUN_NO_SCRATCH;
   const int heads = call.shape.kv_heads, group = call.group();
-  const int tasks = number_tasks(
-      call.packing, [&](int s) { return heads * tiles_of(call.packing.segments[s].query_length, group); });
+  const int tasks = number_tasks(call.packing, [&](int s) {
+    return has_few_rows(call, s) ? 0 : heads * tiles_of(call.packing.segments[s].query_length, group);
+  });
   parallel_tasks(context, tasks, [&](int task, int thread) {
     task = tasks - 1 - task;  // long tiles, those that see most, first
     const int s = call.packing.segment_of(task), rest = task - call.packing.first[s];
     ForwardTile<Dot, T>(call, context, thread).run(tile_at(call.packing, s, rest / heads, rest % heads, group), o, lse);
   });
-  return GATUN_OK;
+  return decode_few_rows(context, call, o, lse);
 }
 }  // namespace
 

@@ -1,5 +1,5 @@
 // Gradients of attention in two passes over the same tiles, each split over its own outputs: dq by tiles of query rows,
-// dk and dv by blocks of keys. A parent's keys collect from its own tiles, then from those of its descendants in table order.
+// dk and dv by blocks of keys. A parent's keys collect from its own tiles, then from its descendants' in table order.
 #include "attention_backward.h"
 
 namespace {
@@ -69,8 +69,8 @@ class KeyPass {
       if (is_in_chain(call_.packing, owner, s)) segment(s, kv_head, g);
     }
     for (int i = 0; i < keys; i++) {
-      store_row(d_key_ + i * stride, call_.shape.scale, d, const_cast<T*>(call_.key_row<T>(g.dk, owner, kv_head, first + i)));
-      store_row(d_value_ + i * stride, 1.0f, d, const_cast<T*>(call_.key_row<T>(g.dv, owner, kv_head, first + i)));
+      store_row(d_key_ + i * stride, call_.shape.scale, d, call_.key_row<T>(g.dk, owner, kv_head, first + i));
+      store_row(d_value_ + i * stride, 1, d, call_.key_row<T>(g.dv, owner, kv_head, first + i));
     }
   }
 

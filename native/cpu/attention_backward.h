@@ -38,10 +38,11 @@ class RowTile {
       pack_pairs<Dot>(d_row, tile.rows, d, stride, d_out_pairs);
     }
     fill_positions(call_, tile, positions);
+    const float infinity = std::numeric_limits<float>::infinity();
     for (int i = 0; i < kTileRows; i++) {
       // Absent rows, and those that saw no key, weigh nothing: 2^-infinity.
-      const float l = i < tile.rows ? *call_.tile_row<const float>(lse_of, tile, i, 1) : -std::numeric_limits<float>::infinity();
-      lse[i] = l == -std::numeric_limits<float>::infinity() ? -l : l * kLog2E;
+      const float l = i < tile.rows ? *call_.tile_row<const float>(lse_of, tile, i, 1) : -infinity;
+      lse[i] = l == -infinity ? infinity : l * kLog2E;
       delta[i] = i < tile.rows ? dot(d_row(i), call_.tile_row<const T>(o, tile, i, d), d) : 0;
     }
   }
@@ -122,8 +123,8 @@ class Gradients {
         for (int y = 0; y < 2; y++) {
           for (int x = 0; x < 2; x++) one(rows, j + y, v + x, p[y][x], d[y][x]);
           if (!for_keys) continue;
-          Dot::put_rows(by_row_, j + y, v, p[y][0], p[y][1]);
-          Dot::put_rows(d_by_row_, j + y, v, d[y][0], d[y][1]);
+          Dot::put_row(by_row_ + (j + y) * kRowWords, v * W, p[y][0], p[y][1]);
+          Dot::put_row(d_by_row_ + (j + y) * kRowWords, v * W, d[y][0], d[y][1]);
         }
         if (!for_query) continue;
         for (int x = 0; x < 2; x++) Dot::put_keys(d_by_key_, j, v + x, d[0][x], d[1][x]);
@@ -140,12 +141,14 @@ class Gradients {
 
   // d_key [keys][padded dim] += dST q, d_value likewise += PT dO
   void add_keys(const RowTile<Dot, T>& rows, int keys, float* d_key, float* d_value) const {
-    const int stride = call_.padded_dim(), depth = words(rows.tile.rows, Dot::kWord), row = kTileRows / Dot::kWord;
-    product<Dot, Sum::kAdd>({d_by_row_, row, 1}, keys, rows.query_pairs, stride, stride / W, depth, d_key, stride);
-    product<Dot, Sum::kAdd>({by_row_, row, 1}, keys, rows.d_out_pairs, stride, stride / W, depth, d_value, stride);
+    const int stride = call_.padded_dim(), depth = words(rows.tile.rows, Dot::kWord);
+    product<Dot, Sum::kAdd>({d_by_row_, kRowWords, 1}, keys, rows.query_pairs, stride, stride / W, depth, d_key, stride);
+    product<Dot, Sum::kAdd>({by_row_, kRowWords, 1}, keys, rows.d_out_pairs, stride, stride / W, depth, d_value, stride);
   }
 
  private:
+  static constexpr int kRowWords = kTileRows / Dot::kWord;
+
   // P and dS of lanes v of key j.
   void one(const RowTile<Dot, T>& rows, int j, int v, vf& weight, vf& d_score) const {
     const vf s = load(scores_ + j * kTileRows + v * W), d_weight = load(d_weights_ + j * kTileRows + v * W);
@@ -164,13 +167,5 @@ class Gradients {
   float *by_row_, *d_by_row_;     // P and dS, words along rows
   float* d_by_key_;               // dS, words along keys
 };
-
-// Stores sums * scale as a row of T.
-template <class T>
-inline void store_row(const float* sums, float scale, int d, T* to) {
-  int c = 0;
-  for (; c + W <= d; c += W) store(to + c, load(sums + c) * set(scale));
-  if (c < d) store(to + c, load(sums + c, d - c) * set(scale), d - c);
-}
 
 }  // namespace gatun

@@ -47,7 +47,8 @@ inline void transpose_block(const float* from, int64_t from_stride, float* to, i
   }
   // a[4 g + j] now holds columns j, j + 4, j + 8, j + 12 of rows 4 g to 4 g + 3.
   for (int j = 0; j < 4; j++) {
-    const __m512 low_even = shuffle_quarters<0, 2, 4, 6>(a[j], a[j + 4]), low_odd = shuffle_quarters<1, 3, 5, 7>(a[j], a[j + 4]);
+    const __m512 low_even = shuffle_quarters<0, 2, 4, 6>(a[j], a[j + 4]);
+    const __m512 low_odd = shuffle_quarters<1, 3, 5, 7>(a[j], a[j + 4]);
     const __m512 high_even = shuffle_quarters<0, 2, 4, 6>(a[j + 8], a[j + 12]);
     const __m512 high_odd = shuffle_quarters<1, 3, 5, 7>(a[j + 8], a[j + 12]);
     store(to + j * to_stride, shuffle_quarters<0, 2, 4, 6>(low_even, high_even));

@@ -7,7 +7,7 @@
 
 namespace gatun {
 
-constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+constexpr float kLog2E = 1.44269504f;
 
 // Hands out 64-byte aligned pieces of one thread's scratch.
 class Scratch {
@@ -39,6 +39,15 @@ struct AttentionCall {
   // largest score.
   bool scaled_before() const { return shape.soft_cap > 0 || shape.scale <= 0; }
   float factor() const { return scaled_before() ? 1.0f : shape.scale * kLog2E; }
+  vf scaled(vf s) const {
+    if (shape.soft_cap <= 0) return s * set(shape.scale * kLog2E);
+    return tanh_of(s * set(shape.scale / shape.soft_cap)) * set(shape.soft_cap * kLog2E);
+  }
+  // Log of the sum of exp(score), given the largest s and the sum relative to it.
+  float log_sum(float largest_s, float total) const {
+    if (total == 0) return -std::numeric_limits<float>::infinity();
+    return (float)((double)largest_s * factor() * 0.69314718055994531 + std::log((double)total));
+  }
 
   // Row `row` of a tile in a matrix of (tokens, heads * head_dim), or (tokens, heads) with dim = 1.
   template <class T>
@@ -47,12 +56,14 @@ struct AttentionCall {
     return row<T>(m, token) + (int64_t)(tile.kv_head * group() + (tile.first + i) % group()) * dim;
   }
   template <class T>
-  const T* key_row(const gatun_matrix* m, int segment, int kv_head, int key) const {
+  T* key_row(const gatun_matrix* m, int segment, int kv_head, int key) const {
     return row<T>(m, packing.segments[segment].key_first + key) + (int64_t)kv_head * head_dim();
   }
   int position(const Tile& tile, int i) const {
     return packing.query_position(tile.segment, (tile.first + i) / group());
   }
+  // All rows of a segment, for one key head.
+  Tile few_rows(int s, int kv_head) const { return {s, kv_head, 0, packing.segments[s].query_length * group()}; }
   Range keys_of(const Tile& tile, int owner) const {
     return visible_keys(packing, owner, position(tile, 0), position(tile, tile.rows - 1), shape.window);
   }
@@ -74,16 +85,11 @@ inline void finish_scores(const AttentionCall& call, float* s, int keys, int vec
                           int key_position) {
   const vf hidden = set(-std::numeric_limits<float>::infinity());
   const int window = call.shape.window;
-  if (call.shape.soft_cap > 0) {
-    const vf inner = set(call.shape.scale / call.shape.soft_cap), outer = set(call.shape.soft_cap * kLog2E);
-    for (int j = 0; j < keys; j++) {
-      for (int v = 0; v < vectors; v++) {
-        float* at = s + j * kTileRows + v * W;
-        store(at, tanh_of(load(at) * inner) * outer);
-      }
+  for (int j = 0; j < keys && call.scaled_before(); j++) {
+    for (int v = 0; v < vectors; v++) {
+      float* at = s + j * kTileRows + v * W;
+      store(at, call.scaled(load(at)));
     }
-  } else if (call.scaled_before()) {
-    for (int i = 0; i < keys * kTileRows; i += W) store(s + i, load(s + i) * set(call.shape.scale * kLog2E));
   }
   if (key_position + keys - 1 > (int)positions[0]) {
     for (int j = std::max(0, (int)positions[0] + 1 - key_position); j < keys; j++) {
@@ -119,6 +125,14 @@ inline vf as_operand(vf p) {
   return p;
 }
 
+// Stores sums * scale as a row of T.
+template <class T>
+inline void store_row(const float* sums, float scale, int d, T* to) {
+  int c = 0;
+  for (; c + W <= d; c += W) store(to + c, load(sums + c) * set(scale));
+  if (c < d) store(to + c, load(sums + c, d - c) * set(scale), d - c);
+}
+
 // Calls f with (Dot, T) tags for the dtype of m; false for a dtype that is not computed with.
 template <class F>
 inline bool with_dot(const gatun_matrix* m, F f) {
@@ -133,7 +147,8 @@ inline bool with_dot(const gatun_matrix* m, F f) {
   });
 }
 
-inline bool valid_shape(const gatun_attention_shape* x, const gatun_matrix* q, const gatun_matrix* k, const gatun_matrix* v) {
+inline bool valid_shape(const gatun_attention_shape* x, const gatun_matrix* q, const gatun_matrix* k,
+                        const gatun_matrix* v) {
   if (x->kv_heads <= 0 || x->head_dim <= 0 || x->heads <= 0 || x->heads % x->kv_heads != 0) return false;
   if (x->window < 0 || !(x->soft_cap >= 0)) return false;
   const int64_t kv_cols = (int64_t)x->kv_heads * x->head_dim;

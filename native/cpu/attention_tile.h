@@ -22,25 +22,27 @@ enum class Sum { kNew, kAdd, kScaledAdd };  // C = AB, C += AB, C = C*scale + AB
 
 struct F32Dot {
   static constexpr int kWord = 1;  // elements in a word
+  static vf dot(vf sum, vf a, vf b) { return fma(a, b, sum); }
   static vf mac(vf sum, float word, vf b) { return fma(set(word), b, sum); }
   // Lanes v of keys j and j+1 of a tile [keys][rows], to be reduced over keys.
   static void put_keys(float* tile, int j, int v, vf a, vf b) {
     store(tile + j * kTileRows + v * W, a);
     store(tile + (j + 1) * kTileRows + v * W, b);
   }
-  // Lanes v and v+1 of key j of a tile [keys][rows], to be reduced over rows.
-  static void put_rows(float* tile, int j, int v, vf a, vf b) {
-    store(tile + j * kTileRows + v * W, a);
-    store(tile + j * kTileRows + (v + 1) * W, b);
+  // Elements [first, first + 2 W) of a row of words, to be reduced along it.
+  static void put_row(float* row, int first, vf a, vf b) {
+    store(row + first, a);
+    store(row + first + W, b);
   }
 };
 
 #if defined(__AVX512BF16__)
 struct Bf16Dot {
   static constexpr int kWord = 2;
-  static vf mac(vf sum, float word, vf b) {
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_castps_si512(set(word)), (__m512bh)_mm512_castps_si512(b));
+  static vf dot(vf sum, vf a, vf b) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_castps_si512(a), (__m512bh)_mm512_castps_si512(b));
   }
+  static vf mac(vf sum, float word, vf b) { return dot(sum, set(word), b); }
   static void put_keys(float* tile, int j, int v, vf a, vf b) {
     static const int16_t kInterleave[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                             8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -48,8 +50,8 @@ struct Bf16Dot {
     const __m512i pairs = _mm512_permutexvar_epi16(_mm512_loadu_si512(kInterleave), both);
     _mm512_storeu_si512(tile + j / 2 * kTileRows + v * W, pairs);
   }
-  static void put_rows(float* tile, int j, int v, vf a, vf b) {
-    _mm512_storeu_si512(tile + (j * kTileRows + v * W) / 2, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+  static void put_row(float* row, int first, vf a, vf b) {
+    _mm512_storeu_si512(row + first / 2, (__m512i)_mm512_cvtne2ps_pbh(b, a));
   }
 };
 #endif
