@@ -3,6 +3,7 @@ package io.gatun.quant;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.DType;
@@ -13,12 +14,17 @@ import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Nf4Matrix.Code;
 import io.gatun.kernels.Nf4Matrix.Scales;
 import io.gatun.kernels.ops.Nf4Dequantize;
+import io.gatun.quant.checkpoint.BnbTensor;
 import io.gatun.quant.checkpoint.Checkpoint;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Quantized by the loader from the golden inputs, on every variant that this machine has. */
@@ -144,5 +150,30 @@ class QuantizeGoldenTest {
             Written.sha256(written.bytes("nested_absmax")));
       }
     }
+  }
+
+  /** A checkpoint written from a device holds the reference's bytes, and is read as such. */
+  @Test
+  void theRealModelWritten(@TempDir Path folder) throws Exception {
+    var path = RealModel.file();
+    var layers = JSON.readTree(Files.readAllBytes(Golden.file("smollm2/nf4.json")));
+    try (var device = Device.cpu();
+        var arena = Arena.ofShared()) {
+      BinnedCheckpoint.write(Checkpoint.open(path, arena), device, folder);
+      var written = Checkpoint.open(folder, arena);
+      for (var layer : layers.properties()) {
+        var tensor = written.fourBit(layer.getKey() + ".weight").orElseThrow();
+        var nested = assertInstanceOf(BnbTensor.Scales.Nested.class, tensor.scales());
+        var expected = layer.getValue().path("fp32");
+        hash(expected.path("packed"), tensor.codes());
+        hash(expected.path("absmax_u8"), nested.codes());
+        hash(expected.path("nested_absmax"), nested.absmax());
+        assertEquals((float) expected.path("offset").asDouble(), nested.offset());
+      }
+    }
+  }
+
+  private static void hash(JsonNode expected, MemorySegment bytes) {
+    assertEquals(expected.asString(), Written.sha256(bytes.toArray(ValueLayout.JAVA_BYTE)));
   }
 }
