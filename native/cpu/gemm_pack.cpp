@@ -1,5 +1,6 @@
 // Packing of any stored matrix, element by element; the common ones have faster ways.
 #include "gemm_pack.h"
+#include "gemm_pack_avx512.h"
 
 #include <algorithm>
 
@@ -42,6 +43,10 @@ void pack_strip(const Source& source, int64_t col, int columns, int64_t first, i
 
 template <class X>
 void pack(const Source& source, int64_t col, int columns, int64_t first, int64_t depth, typename Compute<X>::Packed* panel) {
+#if defined(__AVX512F__)
+  if (pack_tiled<X>(source, col, columns, first, depth, panel)) return;
+  if (pack_dense<X>(source, col, columns, first, depth, panel)) return;
+#endif
   for (int j = 0; j < columns; j += kStrip) {
     pack_strip<X>(source, col + j, std::min(kStrip, columns - j), first, depth, panel + j * padded<X>(depth));
   }
