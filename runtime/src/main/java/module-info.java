@@ -7,6 +7,7 @@ module io.gatun.runtime {
   requires me.tongfei.progressbar;
   requires ai.djl.tokenizers;
   requires ai.djl.api;
+  requires org.slf4j; // DJL needs it and, an automatic module, cannot say so
 
   exports io.gatun.runtime.adapter;
   exports io.gatun.runtime.generate;

@@ -8,7 +8,7 @@ import java.util.List;
 import tools.jackson.databind.ObjectMapper;
 
 /** The golden tiny_llama with a tokenizer of one token a printable ASCII character. */
-final class TinyModel {
+public final class TinyModel {
   private static final String TEMPLATE =
       "{% for m in messages %}{{ m['role'][0] }}:{{ m['content'] }};{% endfor %}"
           + "{% if add_generation_prompt %}a:{% endif %}";
@@ -16,7 +16,7 @@ final class TinyModel {
   private TinyModel() {}
 
   /** Writes the model into a new folder. */
-  static Path write(Path folder) throws IOException {
+  public static Path write(Path folder) throws IOException {
     Files.createDirectories(folder);
     Path golden = Golden.file("models/tiny_llama");
     for (String file : List.of("config.json", "model.safetensors")) {
