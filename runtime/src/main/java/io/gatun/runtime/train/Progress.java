@@ -38,9 +38,12 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
    */
   public static Progress on(PrintStream out, int every) {
     var console = System.console();
-    return console != null && console.isTerminal()
-        ? new Progress(out, true, every)
-        : lines(out, every);
+    return console != null && console.isTerminal() ? bar(out, every) : lines(out, every);
+  }
+
+  /** A bar, whatever {@code out} is. */
+  static Progress bar(PrintStream out, int every) {
+    return new Progress(out, true, every);
   }
 
   /**

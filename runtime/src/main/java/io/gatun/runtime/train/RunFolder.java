@@ -153,9 +153,14 @@ final class RunFolder implements RunOutput {
     Path partial = folder.resolve(PARTIAL + name);
     delete(partial);
     Files.createDirectory(partial);
-    save.accept(partial);
-    force(partial);
-    return partial;
+    try {
+      save.accept(partial);
+      force(partial);
+      return partial;
+    } catch (IOException | RuntimeException e) {
+      delete(partial);
+      throw e;
+    }
   }
 
   private void moveInto(Path file) throws IOException {

@@ -150,7 +150,7 @@ final class RunRecord {
         .put("shuffled", plan.batches().shuffled())
         .put("seed", plan.batches().seed())
         .put("learning_rate", plan.learningRate().peak())
-        .put("schedule", plan.learningRate().schedule().toString())
+        .put("schedule", plan.learningRate().schedule().title())
         .put("warmup_steps", plan.learningRate().warmup().of(setup.steps()))
         .put("weight_decay", plan.optimizer().weightDecay())
         .put("max_grad_norm", plan.optimizer().maxGradNorm())

@@ -74,6 +74,25 @@ public sealed interface Schedule {
     };
   }
 
+  /**
+   * The usual name.
+   *
+   * @return one of {@link #NAMES}
+   */
+  default String title() {
+    return switch (this) {
+      case Constant _ -> "constant";
+      case ConstantWithWarmup _ -> "constant_with_warmup";
+      case Linear _ -> "linear";
+      case Cosine _ -> "cosine";
+      case CosineWithRestarts _ -> "cosine_with_restarts";
+      case CosineWithFloor _ -> "cosine_with_min_lr";
+      case Polynomial _ -> "polynomial";
+      case InverseSqrt _ -> "inverse_sqrt";
+      case WarmupStableDecay _ -> "warmup_stable_decay";
+    };
+  }
+
   private static double halfCosine(double x) {
     return 0.5 * (1 + Math.cos(Math.PI * x));
   }

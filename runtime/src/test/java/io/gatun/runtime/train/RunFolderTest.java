@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -101,6 +102,21 @@ class RunFolderTest {
     }
     assertEquals("good", Files.readString(temporary.resolve("adapter_config.json")));
     assertEquals("good", Files.readString(temporary.resolve("adapter_model.safetensors")));
+    assertEquals(3, files().size(), "the half is cleared away: " + files());
+  }
+
+  @Test
+  void aFullDiskIsNamed() throws IOException {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "only Linux has a device that is always full");
+    Path link = Files.createSymbolicLink(temporary.resolve("metrics.jsonl"), full);
+    try (var run = RunFolder.open(temporary, false)) {
+      var line = JsonNodeFactory.instance.objectNode().put("step", 1);
+      var e = assertThrows(TrainingException.class, () -> run.metrics(line));
+      assertTrue(e.getMessage().contains("No space left on device"), e.getMessage());
+      assertTrue(e.getMessage().contains("metrics.jsonl"), e.getMessage());
+    }
+    Files.delete(link);
   }
 
   /** Saves checkpoints for ever; the content of both files of an adapter is its number. */

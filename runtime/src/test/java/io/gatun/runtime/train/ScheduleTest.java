@@ -58,6 +58,7 @@ class ScheduleTest {
   void everyNamedScheduleStartsAndEndsWhereItShould() {
     for (String name : Schedule.NAMES) {
       Schedule schedule = Schedule.named(name);
+      assertEquals(name, schedule.title());
       boolean warms = !name.equals("constant");
       assertEquals(warms ? 0 : 1, schedule.learningRate(0, 10, 100, 1), name);
       assertEquals(1, schedule.learningRate(10, 10, 100, 1), RELATIVE, name);
