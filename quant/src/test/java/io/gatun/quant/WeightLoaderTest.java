@@ -125,9 +125,7 @@ class WeightLoaderTest {
           var actual = Written.of(fused.bands().get(i)).parts();
           expected.forEach((part, bytes) -> assertArrayEquals(bytes, actual.get(part), part));
         }
-        var error = QuantError.of(model, QKV, fused);
-        assertTrue(error.relative() > 0 && error.relative() < 1, error.toString());
-        assertTrue(error.largest() > 0 && error.largest() < 1, error.toString());
+        checkError(QuantError.of(model, QKV, fused), joined(model, QKV), values(fused));
       }
       var bf16 = (Matrix) loader.weight(QKV, WeightFormat.bf16());
       float[] all = joined(model, QKV);
@@ -139,6 +137,22 @@ class WeightLoaderTest {
           new QuantError(0, 0),
           QuantError.of(model, QKV, loader.weight(QKV, WeightFormat.asStored())));
     }
+  }
+
+  private static void checkError(QuantError error, float[] expected, float[] actual) {
+    double square = 0;
+    double squares = 0;
+    double largest = 0;
+    double most = 0;
+    for (int i = 0; i < expected.length; i++) {
+      double difference = (double) actual[i] - expected[i];
+      square += difference * difference;
+      squares += (double) expected[i] * expected[i];
+      largest = Math.max(largest, Math.abs(difference));
+      most = Math.max(most, Math.abs(expected[i]));
+    }
+    assertTrue(square > 0 && square < squares, error.toString());
+    assertEquals(new QuantError(Math.sqrt(square / squares), largest / most), error);
   }
 
   /** Every stored type to every matrix type, in matrices of more than one piece. */

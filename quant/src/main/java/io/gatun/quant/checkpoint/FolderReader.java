@@ -191,6 +191,9 @@ final class FolderReader {
       if (!pickles.isEmpty()) {
         return pickles.getFirst() + " " + PICKLE;
       }
+      if (names.contains("adapter_model.safetensors")) {
+        return "is a LoRA adapter, not a model";
+      }
       var gguf = names.stream().filter(n -> n.endsWith(".gguf")).findFirst();
       return "has neither %s nor %s".formatted(SINGLE, INDEX)
           + gguf.map(g -> "; to read " + g + " name that file").orElse("");

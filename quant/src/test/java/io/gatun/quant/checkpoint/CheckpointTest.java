@@ -127,6 +127,10 @@ class CheckpointTest {
     refused("has neither model.safetensors nor");
     Files.writeString(folder.resolve("model.gguf"), "");
     refused("to read model.gguf name that file");
+    var adapter = folder.resolve("adapter_model.safetensors");
+    Files.writeString(adapter, "");
+    refused("is a LoRA adapter, not a model");
+    Files.delete(adapter);
     Files.writeString(folder.resolve("pytorch_model.bin"), "");
     refused("pytorch_model.bin is a pickle file");
     Files.writeString(folder.resolve("config.json"), "{");

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Damaged files are refused, or read as what they now say; nothing else ever happens. */
 class MutationTest {
-  private static final int ROUNDS = 1500;
+  private static final int ROUNDS = 1000;
 
   @TempDir Path folder;
 
