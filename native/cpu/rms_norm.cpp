@@ -12,7 +12,12 @@ float forward(const T* x, const float* gamma, float offset, float eps, T* y, int
   });
   const float rstd = 1.0f / std::sqrt(squares / (float)n + eps);
   each_vector(n, [&](int64_t i, auto k) {
-    store(y + i, load(x + i, k) * set(rstd) * (load(gamma + i, k) + set(offset)), k);
+    vf normed = load(x + i, k) * set(rstd);
+    if (offset == 0) {  // as where such models were trained: rounded to the type of x before gamma
+      store(y + i, normed, k);
+      normed = load(y + i, k);
+    }
+    store(y + i, normed * (load(gamma + i, k) + set(offset)), k);
   });
   return rstd;
 }

@@ -117,7 +117,7 @@ int32_t gatun_embedding_backward(const gatun_context* context, const gatun_matri
                                  float scale, const gatun_matrix* d_table_sum);
 
 // In each group of n = gamma->cols columns: rstd = 1 / sqrt(mean(x^2) + eps), y = x * rstd * (gamma + gamma_offset).
-// rstd: f32 (rows, cols / n). gamma: f32 (1, n).
+// Without offset x * rstd is rounded to the type of x before gamma. rstd: f32 (rows, cols / n). gamma: f32 (1, n).
 int32_t gatun_rms_norm_forward(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* gamma,
                                float gamma_offset, float eps, const gatun_matrix* y, const gatun_matrix* rstd);
 // dx = rstd * (g - h * mean(g * h)), g = dy * (gamma + gamma_offset), h = x * rstd; dx += it when add is 1. dx may be dy.

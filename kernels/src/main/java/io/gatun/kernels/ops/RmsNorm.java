@@ -15,7 +15,8 @@ public final class RmsNorm {
   private RmsNorm() {}
 
   /**
-   * rstd = 1 / sqrt(mean(x^2) + eps); y = x * rstd * (gamma + gammaOffset), in F32, rounded once.
+   * rstd = 1 / sqrt(mean(x^2) + eps); y = x * rstd * (gamma + gammaOffset), in F32. Without an
+   * offset x * rstd is rounded to the type of x before gamma, as where such models were trained.
    *
    * @param x (rows, groups * n), F32 or BF16
    * @param gamma (1, n), F32

@@ -30,6 +30,16 @@ public record Tolerance(double relative) {
     return new Tolerance(unitRoundoff(dtype) + sums);
   }
 
+  /**
+   * The tolerance of a result of which a factor was rounded before.
+   *
+   * @param before the tolerance of the factor
+   * @return both together
+   */
+  public Tolerance after(Tolerance before) {
+    return new Tolerance(relative + before.relative);
+  }
+
   private static double unitRoundoff(DType dtype) {
     return Math.scalb(
         1.0,
