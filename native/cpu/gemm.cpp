@@ -5,8 +5,11 @@ namespace {
 
 constexpr int64_t kBlockRows = 4096;  // rows whose partial sums the scratch holds
 
+// Terms of a panel, and so of a sum before it is added to the rest: in f32, where rounding of long sums is what one sees, few.
 template <class X>
-constexpr int64_t kDepth = (128 << 10) / kColumns / (int64_t)sizeof(typename Compute<X>::Packed);
+constexpr int64_t kDepth = std::is_same_v<X, float>
+                               ? 128
+                               : (128 << 10) / kColumns / (int64_t)sizeof(typename Compute<X>::Packed);
 
 template <class X>
 struct Scratch {

@@ -141,7 +141,7 @@ void tile(const Spans<X>& spans, int rows, float* c, int64_t ldc, bool carry) {
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i++) {
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) acc[i][j] = carry ? load(c + (i < rows ? i : rows - 1) * ldc + j * W) : set(0);
+    for (int j = 0; j < NV; j++) acc[i][j] = set(0);
   }
   for (int s = 0; s < spans.count; s++) {
     const Span<X>& span = spans.list[s];
@@ -154,7 +154,10 @@ void tile(const Spans<X>& spans, int rows, float* c, int64_t ldc, bool carry) {
   for (int i = 0; i < MR; i++) {
     if (i >= rows) break;
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) store(c + i * ldc + j * W, acc[i][j]);
+    for (int j = 0; j < NV; j++) {
+      float* sum = c + i * ldc + j * W;
+      store(sum, carry ? load(sum) + acc[i][j] : acc[i][j]);
+    }
   }
 }
 

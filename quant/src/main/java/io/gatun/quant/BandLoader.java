@@ -36,7 +36,7 @@ record BandLoader(Device device, String name, Arena arena) {
             layout,
             codes(layout, values.rows(), values.cols()),
             scales);
-    return Nf4Quantize.run(values, empty);
+    return Nf4Quantize.run(values, empty, format.scaleCodes());
   }
 
   /** Copies a stored weight, bit for bit. */

@@ -2,6 +2,7 @@ package io.gatun.quant;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Nf4Matrix.Code;
+import io.gatun.kernels.ops.Nf4Quantize.NestedCode;
 
 /** The form in which a frozen weight lies on a device. */
 public sealed interface WeightFormat {
@@ -15,8 +16,10 @@ public sealed interface WeightFormat {
    * @param code the 16 values
    * @param blockSize values that share a scale: 32, 64 and so on to 4096
    * @param doubleQuant whether the scales are themselves quantized, to 8 bit in blocks of 256
+   * @param scaleCodes how the 8-bit codes are chosen
    */
-  record FourBit(Code code, int blockSize, boolean doubleQuant) implements WeightFormat {
+  record FourBit(Code code, int blockSize, boolean doubleQuant, NestedCode scaleCodes)
+      implements WeightFormat {
     private static final int SMALLEST = 32;
     private static final int LARGEST = 4096;
 
@@ -26,6 +29,17 @@ public sealed interface WeightFormat {
         throw new IllegalArgumentException(
             "a 4-bit block has 32, 64, 128, 256, 512, 1024, 2048 or 4096 values, not " + blockSize);
       }
+    }
+
+    /**
+     * With the nearest 8-bit code of each scale.
+     *
+     * @param code the 16 values
+     * @param blockSize values that share a scale
+     * @param doubleQuant whether the scales are themselves quantized
+     */
+    public FourBit(Code code, int blockSize, boolean doubleQuant) {
+      this(code, blockSize, doubleQuant, NestedCode.NEAREST);
     }
   }
 
