@@ -1,4 +1,5 @@
-// Loss and gradient of a row of logits: the largest logit, the sum of exponentials, then the gradient over the logits.
+// Loss and gradient of a row of logits in three passes: the largest logit; the exponentials, kept in scratch, and their sum;
+// the gradient over the logits.
 #include "elementwise.h"
 #include "functions.h"
 
@@ -31,23 +32,20 @@ float capped_one(float x, float cap) {
   return lane[0];
 }
 
-// Returns weight * (logsumexp(z) - z[label]); x becomes weight * (softmax(z) - onehot(label)) * dz/dx.
+// Returns weight * (logsumexp(z) - z[label]); x becomes weight * (softmax(z) - onehot(label)) * dz/dx. kept: count numbers.
 template <bool kCap, class T>
-float loss_and_gradient(T* x, int64_t count, int32_t label, float weight, float cap) {
+float loss_and_gradient(T* x, float* kept, int64_t count, int32_t label, float weight, float cap) {
   const float top = capped_one<kCap>(largest_of(x, count), cap);
   const float z_label = capped_one<kCap>(to_float(x[label]), cap);
-  const float total =
-      sum_of(count, [&](int64_t i, auto n) { return exp(capped<kCap>(load(x + i, n), cap) - set(top)); });
-  const vf scale = set(weight / total);
-  each_vector(count, [&](int64_t i, auto n) {
+  const vf one = set(1.0f), inverse_cap = set(1.0f / cap);
+  const float total = sum_of(count, [&](int64_t i, auto n) {
     const vf z = capped<kCap>(load(x + i, n), cap);
-    vf d = exp(z - set(top)) * scale;
-    if (kCap) {
-      const vf part = z / set(cap);
-      d = d * fnma(part, part, set(1.0f));
-    }
-    store(x + i, d, n);
+    const vf e = exp(z - set(top)), part = z * inverse_cap;
+    store(kept + i, kCap ? e * fnma(part, part, one) : e, n);
+    return e;
   });
+  const vf scale = set(weight / total);
+  each_vector(count, [&](int64_t i, auto n) { store(x + i, load(kept + i, n) * scale, n); });
   const double part = z_label / (double)cap;
   const double at_label = std::exp((double)z_label - top) / total - 1.0;
   x[label] = from_float<T>((float)(weight * at_label * (kCap ? 1.0 - part * part : 1.0)));
@@ -71,9 +69,11 @@ extern "C" GATUN_EXPORT int32_t gatun_cross_entropy(const gatun_context* context
       !column_of(row_loss, logits->rows) || !(soft_cap >= 0))
     return GATUN_BAD_ARGUMENT;
   if (!labels_fit(labels, logits->cols)) return GATUN_BAD_INDEX;
+  if (logits->cols > context->scratch_bytes / (int64_t)sizeof(float)) return GATUN_NO_SCRATCH;
   const bool known = with_compute_type(logits, [&](auto* t) {
     using T = element<decltype(t)>;
-    parallel_range(context, logits->rows, row_grain(logits->cols), [&](int64_t begin, int64_t end, int) {
+    parallel_range(context, logits->rows, row_grain(logits->cols), [&](int64_t begin, int64_t end, int thread) {
+      float* kept = reinterpret_cast<float*>(scratch(context, thread));
       for (int64_t i = begin; i < end; i++) {
         T* x = row<T>(logits, i);
         const int32_t label = row<int32_t>(labels, 0)[i];
@@ -83,9 +83,9 @@ extern "C" GATUN_EXPORT int32_t gatun_cross_entropy(const gatun_context* context
           std::memset(x, 0, logits->cols * sizeof(T));
           loss = 0;
         } else if (soft_cap > 0) {
-          loss = loss_and_gradient<true>(x, logits->cols, label, weight, soft_cap);
+          loss = loss_and_gradient<true>(x, kept, logits->cols, label, weight, soft_cap);
         } else {
-          loss = loss_and_gradient<false>(x, logits->cols, label, weight, soft_cap);
+          loss = loss_and_gradient<false>(x, kept, logits->cols, label, weight, soft_cap);
         }
       }
     });

@@ -15,7 +15,7 @@ char* map_pages(int64_t bytes) {
 }
 }  // namespace
 
-extern "C" GATUN_EXPORT int32_t gatun_map(int64_t bytes, void** memory) {
+extern "C" GATUN_EXPORT int32_t gatun_memory_map(int64_t bytes, void** memory) {
   if (bytes <= 0 || memory == nullptr) return GATUN_BAD_ARGUMENT;
   if (bytes < kHugeFrom) {
     char* pages = map_pages(bytes);
@@ -38,6 +38,6 @@ extern "C" GATUN_EXPORT int32_t gatun_map(int64_t bytes, void** memory) {
   return GATUN_OK;
 }
 
-extern "C" GATUN_EXPORT int32_t gatun_unmap(void* memory, int64_t bytes) {
+extern "C" GATUN_EXPORT int32_t gatun_memory_unmap(void* memory, int64_t bytes) {
   return munmap(memory, (size_t)bytes) == 0 ? GATUN_OK : GATUN_BAD_ARGUMENT;
 }

@@ -1,39 +1,35 @@
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011), some counters at once.
+// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011), W counters at once.
 #pragma once
-#include <cstdint>
+#include "simd.h"
 
 namespace gatun {
 
-constexpr int kPhiloxCounters = 16;  // one AVX-512 vector of each counter word
+constexpr int kPhiloxWords = 4 * W;
 
-// out[4 j + w] = word w for the counter (first + j, c1, c2, c3).
-inline void philox(uint64_t key, uint32_t first, uint32_t c1, uint32_t c2, uint32_t c3,
-                   uint32_t out[4 * kPhiloxCounters]) {
-  uint32_t a[kPhiloxCounters], b[kPhiloxCounters], c[kPhiloxCounters], d[kPhiloxCounters];
-  for (int j = 0; j < kPhiloxCounters; j++) {
-    a[j] = first + (uint32_t)j;
-    b[j] = c1;
-    c[j] = c2;
-    d[j] = c3;
-  }
+// The words of the counters (first, c1, c2, c3) .. (first + W - 1, c1, c2, c3) in order: words[v] holds v W .. v W + W - 1.
+inline void philox(uint64_t key, uint32_t first, uint32_t c1, uint32_t c2, uint32_t c3, vu words[4]) {
+  // Tile t, lane k works on counter k W/4 + t: then transposing the tiles leaves the words in order.
+  uint32_t counter[W];
+  for (int lane = 0; lane < W; lane++) counter[lane] = first + (uint32_t)(lane % 4 * (W / 4) + lane / 4);
+  vu a = load_bits(counter), b = set_bits(c1), c = set_bits(c2), d = set_bits(c3);
+  const vu m0 = set_bits(0xD2511F53u), m1 = set_bits(0xCD9E8D57u);
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
   for (int round = 0; round < 10; round++) {
-    for (int j = 0; j < kPhiloxCounters; j++) {
-      const uint64_t p = (uint64_t)0xD2511F53u * a[j], q = (uint64_t)0xCD9E8D57u * c[j];
-      a[j] = (uint32_t)(q >> 32) ^ b[j] ^ k0;
-      b[j] = (uint32_t)q;
-      c[j] = (uint32_t)(p >> 32) ^ d[j] ^ k1;
-      d[j] = (uint32_t)p;
-    }
+    vu high0, low0, high1, low1;
+    multiply_wide(a, m0, high0, low0);
+    multiply_wide(c, m1, high1, low1);
+    a = xor_bits(xor_bits(high1, b), set_bits(k0));
+    b = low1;
+    c = xor_bits(xor_bits(high0, d), set_bits(k1));
+    d = low0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  for (int j = 0; j < kPhiloxCounters; j++) {
-    out[4 * j] = a[j];
-    out[4 * j + 1] = b[j];
-    out[4 * j + 2] = c[j];
-    out[4 * j + 3] = d[j];
-  }
+  words[0] = a;
+  words[1] = b;
+  words[2] = c;
+  words[3] = d;
+  transpose4(words);
 }
 
 }  // namespace gatun

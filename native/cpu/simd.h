@@ -4,6 +4,8 @@
 //   the lanes from n on. n may be all_lanes{}, so that one body serves whole vectors and the last, shorter one.
 //   set round_to_int sqrt abs max min fma(a,b,c)=a*b+c  fnma(a,b,c)=c-a*b  scale_exponent(v, n)=v*2^n
 //   less(a,b) is_nan(a) select(m,a,b)=m?a:b   sum(v), largest(v): across lanes, in a fixed order.
+//   vu: W unsigned integers.  set_bits load_bits xor_bits multiply_wide(a, k, high, low)=a*k in 64 bits  upper24(v)=v>>8 as f32
+//   transpose4(v): turns each 4 x 4 tile, which is the same 4 lanes of 4 vectors.
 // Operators + - * / work on vf. max and min return their second argument when the first is NaN.
 // fma is fused except in the plain variant: a result whose bits are promised must not use it.
 #pragma once

@@ -82,4 +82,23 @@ inline float largest(vf v) {
   return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
+using vu = __m256i;
+inline vu set_bits(uint32_t x) { return _mm256_set1_epi32((int32_t)x); }
+inline vu load_bits(const uint32_t* p) { return _mm256_loadu_si256((const __m256i*)p); }
+inline vu xor_bits(vu a, vu b) { return _mm256_xor_si256(a, b); }
+inline void multiply_wide(vu a, vu k, vu& high, vu& low) {
+  const vu even = _mm256_mul_epu32(a, k), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), k);
+  low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+  high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
+inline vf upper24(vu v) { return _mm256_cvtepi32_ps(_mm256_srli_epi32(v, 8)); }
+inline void transpose4(vu v[4]) {
+  const vu a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+  const vu c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+  v[0] = _mm256_unpacklo_epi64(a, c);
+  v[1] = _mm256_unpackhi_epi64(a, c);
+  v[2] = _mm256_unpacklo_epi64(b, d);
+  v[3] = _mm256_unpackhi_epi64(b, d);
+}
+
 }  // namespace gatun

@@ -65,4 +65,23 @@ inline float largest(vf v) {
   return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
+using vu = __m512i;
+inline vu set_bits(uint32_t x) { return _mm512_set1_epi32((int32_t)x); }
+inline vu load_bits(const uint32_t* p) { return _mm512_loadu_si512(p); }
+inline vu xor_bits(vu a, vu b) { return _mm512_xor_si512(a, b); }
+inline void multiply_wide(vu a, vu k, vu& high, vu& low) {
+  const vu even = _mm512_mul_epu32(a, k), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), k);
+  low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+  high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+}
+inline vf upper24(vu v) { return _mm512_cvtepi32_ps(_mm512_srli_epi32(v, 8)); }
+inline void transpose4(vu v[4]) {
+  const vu a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+  const vu c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+  v[0] = _mm512_unpacklo_epi64(a, c);
+  v[1] = _mm512_unpackhi_epi64(a, c);
+  v[2] = _mm512_unpacklo_epi64(b, d);
+  v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
 }  // namespace gatun

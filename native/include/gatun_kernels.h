@@ -1,5 +1,5 @@
 // The C ABI of the CPU kernels. Rules: every function returns a gatun_status; nothing here prints, exits, throws,
-// allocates or keeps state (the thread pool and gatun_map aside); all memory, scratch included, belongs to the caller.
+// allocates or keeps state (the thread pool and gatun_memory_map aside); all memory, scratch included, belongs to the caller.
 //
 // Java binds each function by one line of io.gatun.kernels.cpu.CpuKernel, and a test compares that line with this file.
 // Parameter types are therefore few: const gatun_context*, const gatun_matrix*, pointers to other structs of this file,
@@ -97,8 +97,8 @@ int32_t gatun_abi_version(void);
 // Bit 0: AVX2, FMA and F16C. Bit 1: AVX-512 F, BW, DQ, VL. Bit 2: AVX-512 BF16. The operating system's consent is included.
 int32_t gatun_cpu_features(void);
 // Zeroed pages of the operating system, aligned to 2 MiB and offered to huge pages when bytes >= 4 MiB.
-int32_t gatun_map(int64_t bytes, void** memory);
-int32_t gatun_unmap(void* memory, int64_t bytes);
+int32_t gatun_memory_map(int64_t bytes, void** memory);
+int32_t gatun_memory_unmap(void* memory, int64_t bytes);
 // threads >= 2, the calling thread included: threads - 1 are started.
 int32_t gatun_pool_open(int32_t threads, void** pool);
 int32_t gatun_pool_close(void* pool);

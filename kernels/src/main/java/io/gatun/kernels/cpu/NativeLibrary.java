@@ -93,12 +93,12 @@ public final class NativeLibrary {
   /** Zeroed pages, or NULL when the operating system has none. */
   MemorySegment map(long bytes, MemorySegment out) {
     var type = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS);
-    return status("gatun_map", type, bytes, out) == 0 ? out.get(ADDRESS, 0) : MemorySegment.NULL;
+    return status("gatun_memory_map", type, bytes, out) == 0 ? out.get(ADDRESS, 0) : MemorySegment.NULL;
   }
 
   void unmap(MemorySegment memory, long bytes) {
     var type = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG);
-    if (status("gatun_unmap", type, memory, bytes) != 0) {
+    if (status("gatun_memory_unmap", type, memory, bytes) != 0) {
       throw new DeviceException(
           "the operating system refused to take back %d bytes".formatted(bytes));
     }

@@ -16,6 +16,7 @@ import io.gatun.kernels.ops.Add;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -145,6 +146,35 @@ class CpuDeviceTest {
       }
       for (float s : HostCopy.readFloats(sum)) {
         assertEquals(800f, s);
+      }
+    }
+  }
+
+  @Test
+  void anArenaClosedDuringCallsFreesBetweenThem() throws InterruptedException {
+    try (Device device = Device.cpu(2, CpuVariant.available().getLast())) {
+      for (int round = 0; round < 20; round++) {
+        Arena arena = Arena.ofShared();
+        Matrix x = Matrix.allocate(device, "x", DType.F32, 64, 4096, arena);
+        var started = new CountDownLatch(1);
+        var thrown = new AtomicReference<Throwable>(new AssertionError("nothing thrown"));
+        Thread caller =
+            Thread.ofPlatform()
+                .start(() -> {
+                  try {
+                    while (true) {
+                      Add.run(x, x);
+                      started.countDown();
+                    }
+                  } catch (IllegalStateException e) {
+                    thrown.set(e);
+                  }
+                });
+        started.await();
+        arena.close();
+        caller.join();
+        assertEquals(IllegalStateException.class, thrown.get().getClass());
+        assertEquals(0, device.memory().allocated());
       }
     }
   }
