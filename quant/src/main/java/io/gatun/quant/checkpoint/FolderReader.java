@@ -53,7 +53,7 @@ final class FolderReader {
   static Checkpoint file(Path file, Arena arena) {
     var reader = new FolderReader(file, arena);
     reader.addAll(Safetensors.open(file, arena));
-    return reader.checkpoint(file.toAbsolutePath().getParent());
+    return reader.checkpoint(file.toAbsolutePath().resolveSibling(""));
   }
 
   private Checkpoint checkpoint(Path folder) {

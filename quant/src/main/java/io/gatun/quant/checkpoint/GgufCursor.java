@@ -26,9 +26,11 @@ final class GgufCursor {
   /** A broken rule, without the file. */
   static final class Rejected extends Exception {
     private static final long serialVersionUID = 1L;
+    final String rule;
 
     Rejected(String rule) {
       super(rule);
+      this.rule = rule;
     }
   }
 

@@ -38,7 +38,7 @@ record GgufHeader(Map<String, GgufValue> metadata, Map<String, Tensor> tensors, 
     try {
       return new Parser(bytes).header();
     } catch (Rejected e) {
-      throw new CheckpointException(file, e.getMessage());
+      throw new CheckpointException(file, e.rule);
     } catch (ArithmeticException _) {
       throw new CheckpointException(file, "the sizes of its tensors overflow");
     }

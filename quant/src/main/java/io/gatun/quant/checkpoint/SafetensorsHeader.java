@@ -48,16 +48,18 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, Entry> entrie
     } catch (JacksonException e) {
       throw new CheckpointException(file, "the header is not valid JSON: " + Sentences.of(e));
     } catch (Rejected e) {
-      throw new CheckpointException(file, e.getMessage());
+      throw new CheckpointException(file, e.rule);
     }
   }
 
   /** A broken rule, without the file. */
   private static final class Rejected extends Exception {
     private static final long serialVersionUID = 1L;
+    final String rule;
 
     Rejected(String rule) {
       super(rule);
+      this.rule = rule;
     }
   }
 

@@ -97,7 +97,7 @@ final class AdapterConfigFile {
     } catch (JacksonException e) {
       throw new CheckpointException(file, "not JSON: " + e.getOriginalMessage());
     } catch (IllegalArgumentException e) {
-      throw new CheckpointException(file, e.getMessage());
+      throw new CheckpointException(file, String.valueOf(e.getMessage()));
     }
   }
 

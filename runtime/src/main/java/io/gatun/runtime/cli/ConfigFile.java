@@ -35,6 +35,7 @@ final class ConfigFile implements CommandLine.IDefaultValueProvider {
   }
 
   @Override
+  @SuppressWarnings("NullAway") // no default is null, to picocli
   public String defaultValue(ArgSpec arg) {
     if (arg instanceof OptionSpec option) {
       for (String name : option.names()) {

@@ -106,7 +106,7 @@ final class LoraOptions {
           init(),
           base);
     } catch (IllegalArgumentException e) {
-      throw new UsageException(e.getMessage());
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 

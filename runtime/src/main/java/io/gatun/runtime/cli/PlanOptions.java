@@ -134,7 +134,7 @@ final class PlanOptions {
           .with(recompute)
           .with(new TrainingPlan.Output(Optional.of(output), saveEvery, overwrite));
     } catch (IllegalArgumentException e) {
-      throw new UsageException(e.getMessage());
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 

@@ -5,6 +5,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segments;
 import io.gatun.runtime.adapter.Delta;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -38,7 +39,7 @@ record BlockPass(
   record Keys(Matrix k, Matrix v) {}
 
   Delta delta(Projection projection) {
-    return deltas.get(projection);
+    return Objects.requireNonNull(deltas.get(projection));
   }
 
   /**

@@ -3,6 +3,7 @@ package io.gatun.runtime.model;
 import io.gatun.kernels.Activation;
 import io.gatun.runtime.adapter.LoraLinear;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -71,13 +72,13 @@ record BlockWeights(
   BlockWeights with(Map<Projection, LoraLinear> products) {
     return new BlockWeights(
         inputNorm,
-        products.get(Projection.QKV),
+        Objects.requireNonNull(products.get(Projection.QKV)),
         headNorms,
-        products.get(Projection.OUTPUT),
+        Objects.requireNonNull(products.get(Projection.OUTPUT)),
         feedForwardNorm,
-        products.get(Projection.GATE_UP),
+        Objects.requireNonNull(products.get(Projection.GATE_UP)),
         activation,
-        products.get(Projection.DOWN),
+        Objects.requireNonNull(products.get(Projection.DOWN)),
         sandwichNorms);
   }
 }

@@ -68,7 +68,7 @@ public final class Tokenizer implements AutoCloseable {
       return of(TokenizerFolder.read(folderOrFile));
     }
     if (folderOrFile.endsWith("tokenizer.json")) {
-      return of(TokenizerFolder.read(folderOrFile.toAbsolutePath().getParent()));
+      return of(TokenizerFolder.read(folderOrFile.toAbsolutePath().resolveSibling("")));
     }
     try (Arena arena = Arena.ofConfined()) {
       return of(GgufTokenizer.read(Gguf.open(folderOrFile, arena)));

@@ -3,6 +3,7 @@ package io.gatun.runtime.train;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -35,7 +36,7 @@ public sealed interface Row {
         file,
         (place, object) -> {
           var reader = new RowReader(place, object);
-          RowShape shape = first.get().orElseGet(reader::detect);
+          RowShape shape = Objects.requireNonNull(first.get()).orElseGet(reader::detect);
           first.set(Optional.of(shape));
           rows.accept(reader.read(shape));
         });

@@ -218,6 +218,7 @@ final class RowReader {
   }
 
   /** JSON as templates take it: maps, lists, strings, numbers, booleans and null. */
+  @SuppressWarnings("NullAway") // null is a value of JSON and of templates
   private static Object value(JsonNode node) {
     return switch (node.getNodeType()) {
       case OBJECT -> map(node);

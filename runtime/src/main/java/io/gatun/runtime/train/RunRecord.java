@@ -6,6 +6,7 @@ import io.gatun.runtime.model.TrainPass;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -17,7 +18,7 @@ final class RunRecord {
   private final Consumer<Step> listener;
   private final long begin = System.nanoTime();
   private long stepBegin;
-  private Step last;
+  private Optional<Step> last = Optional.empty();
 
   /** Writes the first line of metrics.jsonl. */
   RunRecord(RunSetup setup, RunOutput output, Consumer<Step> listener) {
@@ -47,16 +48,16 @@ final class RunRecord {
 
   private String checkpoints() {
     int every = setup.plan().output().every();
-    return every > 0 && last != null && last.number() >= every
-        ? " The last checkpoint is checkpoint-" + last.number() / every * every + "."
-        : "";
+    return last.filter(step -> every > 0 && step.number() >= every)
+        .map(step -> " The last checkpoint is checkpoint-" + step.number() / every * every + ".")
+        .orElse("");
   }
 
   /** A step is done; what is measured on held-out rows does not count into its time. */
   void step(int number, List<Batch> batches, Loss loss, double norm, double rate, TrainPass pass) {
     var rows = setup.stepRows().of(number);
     Duration duration = Duration.ofNanos(System.nanoTime() - stepBegin);
-    last =
+    var step =
         new Step(
             number,
             setup.steps(),
@@ -71,12 +72,13 @@ final class RunRecord {
             duration,
             Duration.ofNanos(System.nanoTime() - begin),
             setup.heldOutLoss(number, pass));
-    output.metrics(line(last));
-    listener.accept(last);
+    last = Optional.of(step);
+    output.metrics(line(step));
+    listener.accept(step);
   }
 
   Step last() {
-    return last;
+    return last.orElseThrow();
   }
 
   private static ObjectNode line(Step step) {

@@ -14,6 +14,7 @@ import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /** Jinja's filters on one value; those on sequences are in {@link SequenceFilters}. */
@@ -61,7 +62,8 @@ final class Filters {
     if (!exists(name)) {
       throw new JinjaException("TemplateAssertionError", "No filter named '" + name + "'.");
     }
-    return ALL.containsKey(name) ? ALL.get(name) : SequenceFilters.ALL.get(name);
+    var filters = ALL.containsKey(name) ? ALL : SequenceFilters.ALL;
+    return Objects.requireNonNull(filters.get(name));
   }
 
   /** Whether there is a filter of that name. */

@@ -11,6 +11,7 @@ import io.gatun.runtime.text.jinja.Value.Tuple;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * {@code json.dumps} as the {@code tojson} filter calls it: nothing escaped for HTML, keys in their
@@ -116,7 +117,7 @@ final class Json {
       begin(separator, pretty, depth + 1);
       key(key);
       out.append(keySeparator);
-      write(entries.get(key), pretty, depth + 1);
+      write(Objects.requireNonNull(entries.get(key)), pretty, depth + 1);
       separator = itemSeparator;
     }
     end("}", pretty, depth);

@@ -12,6 +12,7 @@ import io.gatun.runtime.text.jinja.Value.Str;
 import io.gatun.runtime.text.jinja.Value.Undefined;
 import io.gatun.runtime.text.jinja.Value.View;
 import java.util.Map;
+import java.util.Objects;
 
 /** Jinja's tests: {@code value is name(arguments)}. */
 final class Tests {
@@ -69,7 +70,7 @@ final class Tests {
     if (!exists(name)) {
       throw new JinjaException("TemplateAssertionError", "No test named '" + name + "'.");
     }
-    return ALL.get(name);
+    return Objects.requireNonNull(ALL.get(name));
   }
 
   private static boolean exists(String name) {
