@@ -28,6 +28,7 @@ final class Session implements AutoCloseable {
   private final DecodePass pass;
   private List<Place> places = new ArrayList<>();
   private int nextPrompt;
+  private boolean closed;
 
   /**
    * A prompt at work.
@@ -128,7 +129,8 @@ final class Session implements AutoCloseable {
   /** Frees the memory; again does nothing. */
   @Override
   public void close() {
-    if (memory.scope().isAlive()) {
+    if (!closed) {
+      closed = true;
       memory.close();
     }
   }
