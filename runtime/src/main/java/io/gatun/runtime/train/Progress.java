@@ -87,6 +87,7 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
               ProgressBar.builder()
                   .setTaskName("train")
                   .setInitialMax(step.total())
+                  .startsFrom(0, step.elapsed())
                   .setStyle(ProgressBarStyle.ASCII)
                   .setConsumer(new ConsoleProgressBarConsumer(out))
                   .setUpdateIntervalMillis(500)
