@@ -20,7 +20,10 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** Tokens a second of one sequence, fed one by one after a prompt of 16, with and without an adapter beside the base. */
+/**
+ * Tokens a second of one sequence, fed one by one after a prompt of 16, with and without an adapter
+ * beside the base.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

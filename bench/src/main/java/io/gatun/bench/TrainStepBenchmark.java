@@ -24,8 +24,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One training step on one row, every token learned: forward, loss, backward, clipping, AdamW. The peer on the same work is
- * {@code peers/peft_lora_step.py}.
+ * One training step on one row, every token learned: forward, loss, backward, clipping, AdamW. The
+ * peer on the same work is {@code peers/peft_lora_step.py}.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)

@@ -93,7 +93,9 @@ public final class NativeLibrary {
   /** Zeroed pages, or NULL when the operating system has none. */
   MemorySegment map(long bytes, MemorySegment out) {
     var type = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS);
-    return status("gatun_memory_map", type, bytes, out) == 0 ? out.get(ADDRESS, 0) : MemorySegment.NULL;
+    return status("gatun_memory_map", type, bytes, out) == 0
+        ? out.get(ADDRESS, 0)
+        : MemorySegment.NULL;
   }
 
   void unmap(MemorySegment memory, long bytes) {
