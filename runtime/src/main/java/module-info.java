@@ -14,6 +14,7 @@ module io.gatun.runtime {
   exports io.gatun.runtime.model;
   exports io.gatun.runtime.text;
   exports io.gatun.runtime.train;
+
   opens io.gatun.runtime.cli to
       info.picocli;
 }

@@ -27,7 +27,8 @@ class ReadmeTest {
     Files.writeString(source, readme.substring(begin, readme.indexOf("```", begin)));
     Path model = TinyModel.write(folder.resolve("model"));
     Path rows = folder.resolve("rows.jsonl");
-    Files.writeString(rows, "{\"prompt\": \"one plus one is\", \"completion\": \" two\"}\n".repeat(8));
+    Files.writeString(
+        rows, "{\"prompt\": \"one plus one is\", \"completion\": \" two\"}\n".repeat(8));
     Path adapter = folder.resolve("adapter");
     var process =
         new ProcessBuilder(

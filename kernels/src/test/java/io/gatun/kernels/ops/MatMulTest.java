@@ -14,7 +14,9 @@ import io.gatun.kernels.Nf4Matrix.Layout;
 import io.gatun.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -98,34 +100,25 @@ class MatMulTest {
               MatMulReference.forward(
                   Samples.values(x), Weights.values(w, compute, arena), rows, in, out);
           for (DType result : COMPUTE) {
-            String what =
-                compute
-                    + " to "
-                    + result
-                    + " "
-                    + String.join("x", rows + "", in + "", out + "")
-                    + " "
-                    + kind(w);
+            var tolerance = Tolerance.of(result, in);
+            String what = compute + " to " + result + " " + Arrays.toString(shape) + " " + kind(w);
             Matrix y = Samples.guarded(device, result, rows, out, arena);
             MatMul.forward(x, w, y);
-            Tolerance.of(result, in).check(what, product, Samples.values(y));
+            tolerance.check(what, product, Samples.values(y));
             Samples.checkGuards(y);
 
             Matrix bias = Samples.random(device, DType.F32, 1, out, 3, arena);
             MatMul.forward(x, w, bias, y);
             double[] b = Samples.values(bias);
-            var biased = new double[product.length];
-            for (int i = 0; i < biased.length; i++) {
-              biased[i] = product[i] + b[i % out];
-            }
-            Tolerance.of(result, in).check(what + " bias", biased, Samples.values(y));
+            double[] biased =
+                IntStream.range(0, rows * out).mapToDouble(i -> product[i] + b[i % out]).toArray();
+            tolerance.check(what + " bias", biased, Samples.values(y));
 
             double[] before = Samples.values(y);
             MatMul.forwardSum(x, w, y);
-            for (int i = 0; i < before.length; i++) {
-              before[i] += product[i];
-            }
-            Tolerance.of(result, in).check(what + " sum", before, Samples.values(y));
+            double[] sum =
+                IntStream.range(0, rows * out).mapToDouble(i -> before[i] + product[i]).toArray();
+            tolerance.check(what + " sum", sum, Samples.values(y));
             Samples.checkGuards(y);
           }
         });

@@ -22,6 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class Nf4DequantizeTest {
+  private static final float OFFSET = 0.7f; // of nested scales
+
   private static final int[][] SHAPES = {
     {1, 1}, {1, 13}, {7, 11}, {3, 65}, {13, 64}, {33, 192}, {17, 512}, {130, 256}
   };
@@ -136,61 +138,68 @@ class Nf4DequantizeTest {
   @ParameterizedTest
   @MethodSource("io.gatun.kernels.ops.Devices#all")
   void scalesAreRoundedTwice(Devices.Choice choice) {
-    float offset = 0.7f;
-    var random = new Random(2);
-    var codes = new byte[256 * 3];
     var nested = new float[3];
-    for (int group = 0; group < 3; group++) {
-      nested[group] = random.nextFloat();
-      for (int i = 0; i < 256; ) {
-        int code = random.nextInt(256);
-        float map = Nf4DequantizeReference.SIGNED_MAP[code];
-        float product = map * nested[group];
-        if (product + offset != Math.fma(map, nested[group], offset)) {
-          codes[group * 256 + i++] = (byte) code;
-        }
-      }
-    }
-    float[] scales = Nf4DequantizeReference.nestedScales(codes, nested, offset);
+    byte[] codes = codesThatFuseBadly(nested);
+    float[] scales = Nf4DequantizeReference.nestedScales(codes, nested, OFFSET);
     choice.run((device, arena) -> {
       for (Layout layout : Layout.values()) {
-        Band band = Weights.band(device, Code.NF4, 64, 768, 64, DType.F32, layout, true, arena);
-        device.upload(
-            MemorySegment.ofArray(filled((byte) 0xff, band.codes().bytes())), band.codes(), 0);
-        var parts = (Scales.Nested) band.scales();
-        device.upload(MemorySegment.ofArray(codes), parts.codes(), 0);
-        device.upload(MemorySegment.ofArray(nested), parts.absmax(), 0);
-        Band whole =
-            new Band(
-                Code.NF4,
-                64,
-                768,
-                64,
-                DType.F32,
-                layout,
-                band.codes(),
-                new Scales.Nested(parts.codes(), parts.absmax(), offset));
+        Band band = bandOfOnes(device, layout, codes, nested, arena);
         Matrix y = Matrix.allocate(device, "y", DType.F32, 768, 64, arena);
-        Nf4Dequantize.run(whole, y);
+        Nf4Dequantize.run(band, y);
         float[] decoded = HostCopy.readFloats(y);
-        Matrix identity = Matrix.allocate(device, "x", DType.F32, 64, 64, arena);
-        var ones = new float[64 * 64];
-        for (int i = 0; i < 64; i++) {
-          ones[i * 65] = 1;
-        }
-        HostCopy.write(identity, ones);
         Matrix product = Matrix.allocate(device, "y", DType.F32, 64, 768, arena);
-        MatMul.forward(identity, Nf4Matrix.of(List.of(whole)), product);
+        MatMul.forward(identity(device, arena), Nf4Matrix.of(List.of(band)), product);
         float[] multiplied = HostCopy.readFloats(product);
         for (int i = 0; i < 768; i++) {
           assertEquals(scales[i], decoded[i * 64], "scale " + i);
           assertEquals(scales[i], multiplied[i], "scale " + i + " in a product");
           float fused =
-              Math.fma(Nf4DequantizeReference.SIGNED_MAP[codes[i] & 255], nested[i / 256], offset);
+              Math.fma(Nf4DequantizeReference.SIGNED_MAP[codes[i] & 255], nested[i / 256], OFFSET);
           assertNotEquals(fused, decoded[i * 64]);
         }
       }
     });
+  }
+
+  /** Codes of scales, 256 for each nested maximum, for which one rounding differs from two. */
+  private static byte[] codesThatFuseBadly(float[] nested) {
+    var random = new Random(2);
+    var codes = new byte[256 * nested.length];
+    for (int group = 0; group < nested.length; group++) {
+      nested[group] = random.nextFloat();
+      for (int i = 0; i < 256; ) {
+        int code = random.nextInt(256);
+        float map = Nf4DequantizeReference.SIGNED_MAP[code];
+        float product = map * nested[group];
+        if (product + OFFSET != Math.fma(map, nested[group], OFFSET)) {
+          codes[group * 256 + i++] = (byte) code;
+        }
+      }
+    }
+    return codes;
+  }
+
+  /** A band (768, 64) in which every value is its block's scale. */
+  private static Band bandOfOnes(
+      Device device, Layout layout, byte[] codes, float[] nested, Arena arena) {
+    Band band = Weights.band(device, Code.NF4, 64, 768, 64, DType.F32, layout, true, arena);
+    device.upload(
+        MemorySegment.ofArray(filled((byte) 0xff, band.codes().bytes())), band.codes(), 0);
+    var parts = (Scales.Nested) band.scales();
+    device.upload(MemorySegment.ofArray(codes), parts.codes(), 0);
+    device.upload(MemorySegment.ofArray(nested), parts.absmax(), 0);
+    var scales = new Scales.Nested(parts.codes(), parts.absmax(), OFFSET);
+    return new Band(Code.NF4, 64, 768, 64, DType.F32, layout, band.codes(), scales);
+  }
+
+  private static Matrix identity(Device device, Arena arena) {
+    Matrix identity = Matrix.allocate(device, "x", DType.F32, 64, 64, arena);
+    var ones = new float[64 * 64];
+    for (int i = 0; i < 64; i++) {
+      ones[i * 65] = 1;
+    }
+    HostCopy.write(identity, ones);
+    return identity;
   }
 
   private static byte[] filled(byte value, long length) {

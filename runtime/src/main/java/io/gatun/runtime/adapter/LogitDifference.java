@@ -3,8 +3,8 @@ package io.gatun.runtime.adapter;
 /**
  * How far two models' logits are apart, summed over positions in double precision.
  *
- * <p>Kullback-Leibler divergence is {@code KL(p || q) = sum_v p_v (log p_v - log q_v)} in nats, p the softmax of the
- * reference; a top-1 flip is a position where the most likely token differs.
+ * <p>Kullback-Leibler divergence is {@code KL(p || q) = sum_v p_v (log p_v - log q_v)} in nats, p
+ * the softmax of the reference; a top-1 flip is a position where the most likely token differs.
  */
 public final class LogitDifference {
   private double maxAbs;

@@ -17,7 +17,10 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
-/** Values from the YAML file given by {@code --config}: every long flag is a key; the command line wins. */
+/**
+ * Values from the YAML file given by {@code --config}: every long flag is a key; the command line
+ * wins.
+ */
 final class ConfigFile implements CommandLine.IDefaultValueProvider {
   private final CommandLine command;
   private final Map<String, String> values;

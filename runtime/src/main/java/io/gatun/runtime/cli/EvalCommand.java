@@ -19,7 +19,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code gatun eval}: the share of prompts answered exactly as expected, without and with the adapter. */
+/**
+ * {@code gatun eval}: the share of prompts answered exactly as expected, without and with the
+ * adapter.
+ */
 @Command(
     name = "eval",
     description =
@@ -71,9 +74,12 @@ final class EvalCommand implements Callable<Integer> {
     try (var loaded = LoadedModel.open(model, adapter)) {
       for (Path file : data) {
         var cases = cases(loaded.tokenizer(), file);
-        var line = new StringBuilder("%s: %d rows: exact match".formatted(file.getFileName(), cases.size()));
+        var line =
+            new StringBuilder(
+                "%s: %d rows: exact match".formatted(file.getFileName(), cases.size()));
         if (!noBase) {
-          line.append(" base ").append(score(loaded.base(), loaded.tokenizer(), cases, out, adapter.path.isEmpty()));
+          line.append(" base ")
+              .append(score(loaded.base(), loaded.tokenizer(), cases, out, adapter.path.isEmpty()));
         }
         if (loaded.adapter().isPresent()) {
           line.append(noBase ? "" : " ->").append(" with adapter ");

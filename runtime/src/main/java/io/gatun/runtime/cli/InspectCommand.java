@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -52,7 +52,8 @@ final class InspectCommand implements Callable<Integer> {
       if (!isAdapter) {
         out.printf(Locale.ROOT, "%s: %,d parameters%n", kind(tensors), count);
       } else if (base.isPresent()) {
-        out.println(TrainableParameters.line(count, parameters(Checkpoint.open(base.get(), files))));
+        out.println(
+            TrainableParameters.line(count, parameters(Checkpoint.open(base.get(), files))));
       } else {
         out.printf(Locale.ROOT, "adapter: %,d parameters%n", count);
       }

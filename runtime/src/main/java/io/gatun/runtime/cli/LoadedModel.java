@@ -38,8 +38,7 @@ final class LoadedModel implements AutoCloseable {
       var checkpoint = Checkpoint.open(options.path, files);
       var tokenizer = ModelFiles.tokenizer(checkpoint);
       var decoder =
-          Decoder.load(
-              checkpoint, options.format.format(), options.compute(), device, memory);
+          Decoder.load(checkpoint, options.format.format(), options.compute(), device, memory);
       var adapter = lora.path.map(path -> LoraAdapter.load(path, decoder, memory));
       return new LoadedModel(device, memory, tokenizer, decoder, adapter);
     } catch (RuntimeException e) {

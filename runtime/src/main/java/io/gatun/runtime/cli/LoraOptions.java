@@ -130,8 +130,7 @@ final class LoraOptions {
       case "false" -> LoraConfig.Init.NONZERO;
       default ->
           throw new UsageException(
-              "--init-lora-weights is '%s'; it must be default, gaussian or false"
-                  .formatted(init));
+              "--init-lora-weights is '%s'; it must be default, gaussian or false".formatted(init));
     };
   }
 }

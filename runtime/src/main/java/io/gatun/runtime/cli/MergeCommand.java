@@ -89,8 +89,7 @@ final class MergeCommand implements Callable<Integer> {
     try (var device = format.device();
         var memory = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, memory);
-      var adapter =
-          LoraAdapter.load(adapterPath, DecoderConfig.of(checkpoint), device, memory);
+      var adapter = LoraAdapter.load(adapterPath, DecoderConfig.of(checkpoint), device, memory);
       var weights = base == Base.TRAINED ? format.format() : WeightFormat.f32();
       var merged = new MergedModel(checkpoint, weights, adapter, type);
       OutputFolder.write(

@@ -18,7 +18,8 @@ final class Messages {
           "no permission to use " + no.getFile() + "; check its owner and mode";
       case FileAlreadyExistsException exists ->
           exists.getFile() + " already exists; choose another path or remove it";
-      case OutOfMemoryError _ -> "the Java heap is too small; set GATUN_JAVA_OPTS=-Xmx2g and try again";
+      case OutOfMemoryError _ ->
+          "the Java heap is too small; set GATUN_JAVA_OPTS=-Xmx2g and try again";
       default -> e.getMessage() == null ? e.toString() : e.getMessage();
     };
   }

@@ -35,9 +35,7 @@ record Outputs(List<int[]> texts, List<float[]> logits, List<List<float[]>> hidd
       for (int[] ids : texts) {
         var batch = Batch.pack(List.of(new Sequence(ids, new float[ids.length])), false);
         var active =
-            adapter
-                .map(lora -> ActiveAdapters.of(lora, ids.length))
-                .orElse(ActiveAdapters.NONE);
+            adapter.map(lora -> ActiveAdapters.of(lora, ids.length)).orElse(ActiveAdapters.NONE);
         var result = pass.run(batch, active);
         for (int row = 0; row < ids.length; row++) {
           logits.add(result.logits(row));

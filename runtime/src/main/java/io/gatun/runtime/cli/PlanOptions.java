@@ -106,7 +106,8 @@ final class PlanOptions {
       names = {"--save-every", "--save-steps"},
       defaultValue = "0",
       paramLabel = "N",
-      description = "Steps between checkpoints; 0 saves at the end only. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Steps between checkpoints; 0 saves at the end only. Default: ${DEFAULT-VALUE}.")
   int saveEvery;
 
   @Option(

@@ -20,8 +20,7 @@ final class Prompts {
    * @param turns the conversation so far
    * @param prefill beginning of the answer, may be empty
    */
-  static int[] answering(
-      Tokenizer tokenizer, List<Map<String, Object>> turns, String prefill) {
+  static int[] answering(Tokenizer tokenizer, List<Map<String, Object>> turns, String prefill) {
     String text = template(tokenizer).render(turns, true, Map.of()).text();
     return tokenizer.encode(text + prefill, false);
   }
@@ -34,10 +33,9 @@ final class Prompts {
   private static ChatTemplate template(Tokenizer tokenizer) {
     return tokenizer
         .chatTemplate()
-        .orElseThrow(
-            () ->
-                new UsageException(
-                    "this model has no chat template; give the text as the model reads it, with"
-                        + " --ignore-chat-template"));
+        .orElseThrow(() ->
+            new UsageException(
+                "this model has no chat template; give the text as the model reads it, with"
+                    + " --ignore-chat-template"));
   }
 }

@@ -64,8 +64,7 @@ final class SamplingOptions {
 
   Sampling sampling() {
     try {
-      return new Sampling(
-          temperature, topK, topP, minP, repetitionPenalty, seed, maxTokens, stop);
+      return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed, maxTokens, stop);
     } catch (IllegalArgumentException e) {
       throw new UsageException("--" + e.getMessage());
     }

@@ -82,8 +82,15 @@ final class VerifyCommand implements Callable<Integer> {
       out.printf("Unmerged: %s base with the adapter beside it, fp32 arithmetic.%n", format.name());
       out.printf("%d texts, %d positions.%n%n", texts.size(), reference.positions());
       out.println(Outputs.HEADER);
-      compare(out, "the base as trained, kept in f32", reference, trained, adapter, WeightFormat.f32());
-      compare(out, "the base as trained, kept in bf16", reference, trained, adapter, WeightFormat.bf16());
+      compare(
+          out, "the base as trained, kept in f32", reference, trained, adapter, WeightFormat.f32());
+      compare(
+          out,
+          "the base as trained, kept in bf16",
+          reference,
+          trained,
+          adapter,
+          WeightFormat.bf16());
       compareOriginal(out, checkpoint, reference, adapter);
     }
     return 0;
@@ -118,22 +125,33 @@ final class VerifyCommand implements Callable<Integer> {
       var device = adapter.parameters().buffer().device();
       var original =
           Decoder.load(checkpoint, WeightFormat.f32(), FormatOptions.EXACT, device, memory);
-      compare(out, "the original weights, kept in f32", reference, original, adapter, WeightFormat.f32());
-      compare(out, "the original weights, kept in bf16", reference, original, adapter, WeightFormat.bf16());
+      compare(
+          out,
+          "the original weights, kept in f32",
+          reference,
+          original,
+          adapter,
+          WeightFormat.f32());
+      compare(
+          out,
+          "the original weights, kept in bf16",
+          reference,
+          original,
+          adapter,
+          WeightFormat.bf16());
     }
   }
 
   private List<int[]> texts(Tokenizer tokenizer) {
     var texts = new ArrayList<String>(prompts);
-    data.ifPresent(
-        file ->
-            Row.forEach(
-                file,
-                row -> {
-                  if (texts.size() < prompts.size() + rows) {
-                    texts.add(text(tokenizer, row));
-                  }
-                }));
+    data.ifPresent(file ->
+        Row.forEach(
+            file,
+            row -> {
+              if (texts.size() < prompts.size() + rows) {
+                texts.add(text(tokenizer, row));
+              }
+            }));
     return (texts.isEmpty() ? TEXTS : texts)
         .stream().map(text -> tokenizer.encode(text, false)).filter(ids -> ids.length > 0).toList();
   }

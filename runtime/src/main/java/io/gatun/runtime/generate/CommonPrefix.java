@@ -9,7 +9,9 @@ final class CommonPrefix {
 
   private CommonPrefix() {}
 
-  /** Length of the common beginning that leaves each prompt at least one token; 0 if not worth it. */
+  /**
+   * Length of the common beginning that leaves each prompt at least one token; 0 if not worth it.
+   */
   static int length(List<int[]> prompts) {
     if (prompts.size() < 2) {
       return 0;

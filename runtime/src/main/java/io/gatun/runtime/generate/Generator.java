@@ -15,9 +15,9 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * Generates text with a model, and an adapter if there is one. Immutable; several threads may use one, each call has
- * memory of its own. Prompts of one call run together: their common beginning is computed once, and when an answer ends
- * the next prompt takes its place.
+ * Generates text with a model, and an adapter if there is one. Immutable; several threads may use
+ * one, each call has memory of its own. Prompts of one call run together: their common beginning is
+ * computed once, and when an answer ends the next prompt takes its place.
  */
 public final class Generator {
   private final Decoder decoder;
@@ -58,7 +58,8 @@ public final class Generator {
    * @param sampling how tokens are chosen
    * @param listener hears the text as it is generated
    * @return an answer for each prompt, in their order
-   * @throws IllegalArgumentException when a prompt is empty or leaves no room in the model's context
+   * @throws IllegalArgumentException when a prompt is empty or leaves no room in the model's
+   *     context
    */
   public List<Answer> generate(List<int[]> prompts, Sampling sampling, Listener listener) {
     if (prompts.isEmpty()) {
@@ -74,8 +75,8 @@ public final class Generator {
   }
 
   /**
-   * Answers one prompt, piece by piece as the stream is read. The stream holds native memory until it is read to its end
-   * or closed, and belongs to the thread that asked for it.
+   * Answers one prompt, piece by piece as the stream is read. The stream holds native memory until
+   * it is read to its end or closed, and belongs to the thread that asked for it.
    *
    * @param prompt text as the model reads it, special tokens included where its template has them
    * @param sampling how tokens are chosen
@@ -104,8 +105,7 @@ public final class Generator {
   private int room(int number, int length, int maxTokens) {
     int context = decoder.config().contextLength();
     if (length == 0) {
-      throw new IllegalArgumentException(
-          "prompt " + (number + 1) + " is empty; give it some text");
+      throw new IllegalArgumentException("prompt " + (number + 1) + " is empty; give it some text");
     }
     if (length >= context) {
       throw new IllegalArgumentException(

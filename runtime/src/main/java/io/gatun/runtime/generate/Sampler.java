@@ -13,7 +13,8 @@ final class Sampler {
 
   /**
    * @param sampling the settings
-   * @param sequence index of the sequence in its batch; sequences of one batch draw different numbers
+   * @param sequence index of the sequence in its batch; sequences of one batch draw different
+   *     numbers
    * @param prompt ids already there, for the repetition penalty
    */
   Sampler(Sampling sampling, int sequence, int[] prompt) {
@@ -75,7 +76,8 @@ final class Sampler {
     for (int i = 0; i < kept; i++) {
       mass += p[i];
     }
-    int word = Philox.words(sampling.seed(), drawn++, sequence, 0, Philox.Purpose.SAMPLING.ordinal())[0];
+    int word =
+        Philox.words(sampling.seed(), drawn++, sequence, 0, Philox.Purpose.SAMPLING.ordinal())[0];
     double target = Philox.unit(word) * mass;
     for (int i = 0; i < kept; i++) {
       target -= p[i];

@@ -3,14 +3,17 @@ package io.gatun.runtime.generate;
 import java.util.List;
 
 /**
- * How the next token is chosen. The filters apply in this order: repetition penalty, temperature, top-k, top-p, min-p.
+ * How the next token is chosen. The filters apply in this order: repetition penalty, temperature,
+ * top-k, top-p, min-p.
  *
- * @param temperature divisor of the logits; 0 takes the most likely token and ignores the filters below
+ * @param temperature divisor of the logits; 0 takes the most likely token and ignores the filters
+ *     below
  * @param topK keep the k most likely tokens; 0 keeps all
- * @param topP keep the smallest set of most likely tokens whose probabilities sum to at least this; 1 keeps all
+ * @param topP keep the smallest set of most likely tokens whose probabilities sum to at least this;
+ *     1 keeps all
  * @param minP drop tokens less likely than this fraction of the most likely one; 0 keeps all
- * @param repetitionPenalty logits of tokens already seen are divided by this where positive and multiplied where
- *     negative (CTRL, arXiv 1909.05858); 1 is off
+ * @param repetitionPenalty logits of tokens already seen are divided by this where positive and
+ *     multiplied where negative (CTRL, arXiv 1909.05858); 1 is off
  * @param seed key of the random numbers; the same seed, prompt and settings give the same text
  * @param maxTokens most tokens to generate
  * @param stop texts that end the answer when they appear; they are not part of it
@@ -60,8 +63,7 @@ public record Sampling(
    * @return a copy
    */
   public Sampling withStop(List<String> texts) {
-    return new Sampling(
-        temperature, topK, topP, minP, repetitionPenalty, seed, maxTokens, texts);
+    return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed, maxTokens, texts);
   }
 
   /**

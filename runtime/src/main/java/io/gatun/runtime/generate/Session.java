@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Prompts at work, with the memory they need. Continuous batching: each place of the cache works on one prompt, and takes
- * the next when its answer ends. Belongs to the thread that made it.
+ * Prompts at work, with the memory they need. Continuous batching: each place of the cache works on
+ * one prompt, and takes the next when its answer ends. Belongs to the thread that made it.
  */
 final class Session implements AutoCloseable {
   private static final int MOST_TOGETHER = 32;
@@ -59,8 +59,7 @@ final class Session implements AutoCloseable {
     int together = Math.min(MOST_TOGETHER, prompts.size());
     int tokens = Math.clamp((long) longest * together, together, Math.max(together, MOST_TOKENS));
     this.cache = KvCache.allocate(decoder, together, capacity, prefix, memory);
-    this.pass =
-        DecodePass.allocate(decoder, cache, adapter.stream().toList(), tokens, memory);
+    this.pass = DecodePass.allocate(decoder, cache, adapter.stream().toList(), tokens, memory);
     feedPrefix();
     for (int sequence = 0; sequence < together; sequence++) {
       begin(sequence).ifPresent(places::add);

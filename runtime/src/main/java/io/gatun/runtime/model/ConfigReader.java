@@ -42,7 +42,6 @@ final class ConfigReader {
 
   DecoderConfig read() {
     refuseOtherModels();
-    throwProblems();
     int hidden = required("hidden_size");
     int layers = required("num_hidden_layers");
     int heads = required("num_attention_heads");
@@ -53,10 +52,8 @@ final class ConfigReader {
     int headDim = integer("head_dim", defaultHeadDim(hidden, heads));
     checkHeads(heads, kvHeads, headDim);
     int contextLength = integer("max_position_embeddings", 2048);
-    boolean attentionBias = flag("attention_bias", false) && !type.equals("mistral");
     throwProblems();
-    var rope = new RopeReader(json, problems::add).read(headDim, contextLength);
-    var config =
+    return checked(
         new DecoderConfig(
             type,
             vocabulary,
@@ -71,19 +68,30 @@ final class ConfigReader {
             gemma ? 1 : 0,
             gemma2,
             type.equals("qwen3"),
-            attentionBias || type.equals("qwen2"),
-            attentionBias && !type.equals("qwen2"),
+            attentionBias() || type.equals("qwen2"),
+            attentionBias() && !type.equals("qwen2"),
             flag("mlp_bias", false) && type.equals("llama"),
             gemma || flag("tie_word_embeddings", false),
             gemma ? (float) Math.sqrt(hidden) : 1,
             attentionScale(headDim),
-            gemma2 ? (float) number("attn_logit_softcapping", 50, 0) : 0,
-            gemma2 ? (float) number("final_logit_softcapping", 30, 0) : 0,
+            softCap("attn_logit_softcapping", 50),
+            softCap("final_logit_softcapping", 30),
             windows(layers),
-            rope,
-            contextLength);
+            new RopeReader(json, problems::add).read(headDim, contextLength),
+            contextLength));
+  }
+
+  private DecoderConfig checked(DecoderConfig config) {
     throwProblems();
     return config;
+  }
+
+  private boolean attentionBias() {
+    return flag("attention_bias", false) && !type.equals("mistral");
+  }
+
+  private float softCap(String key, double byDefault) {
+    return gemma2 ? (float) number(key, byDefault, 0) : 0;
   }
 
   private void refuseOtherModels() {
@@ -109,6 +117,7 @@ final class ConfigReader {
       problems.add("use_bidirectional_attention is not supported; attention is causal");
     }
     refuseQuantization(json.path("quantization_config"));
+    throwProblems();
   }
 
   private void refuseQuantization(JsonNode quantization) {

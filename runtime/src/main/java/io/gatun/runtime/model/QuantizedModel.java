@@ -21,8 +21,8 @@ import java.util.Set;
 import tools.jackson.databind.ObjectMapper;
 
 /**
- * Writes a model as a bitsandbytes 4-bit checkpoint: the linear layers of the blocks in 4 bit, all else in bf16. The
- * quantized layers are held in memory until all is written; nothing else is.
+ * Writes a model as a bitsandbytes 4-bit checkpoint: the linear layers of the blocks in 4 bit, all
+ * else in bf16. The quantized layers are held in memory until all is written; nothing else is.
  */
 public final class QuantizedModel {
   private static final long SHARD_BYTES = 5_000_000_000L;

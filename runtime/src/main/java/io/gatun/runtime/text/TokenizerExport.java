@@ -12,7 +12,10 @@ import java.util.List;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Writes the tokenizer of a checkpoint beside a model made from it, as Hugging Face folders have it. */
+/**
+ * Writes the tokenizer of a checkpoint beside a model made from it, as Hugging Face folders have
+ * it.
+ */
 public final class TokenizerExport {
   private static final List<String> FILES =
       List.of(
@@ -60,15 +63,14 @@ public final class TokenizerExport {
     config.put("tokenizer_class", "PreTrainedTokenizerFast");
     config.put("clean_up_tokenization_spaces", false);
     files.specialTokens().forEach(config::put);
-    WholeFile.write(folder.resolve("tokenizer.json"), files.json().getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(
+        folder.resolve("tokenizer.json"), files.json().getBytes(StandardCharsets.UTF_8));
     write(mapper, config, folder.resolve("tokenizer_config.json"));
     files
         .chatTemplate()
-        .ifPresent(
-            template ->
-                WholeFile.write(
-                    folder.resolve("chat_template.jinja"),
-                    template.getBytes(StandardCharsets.UTF_8)));
+        .ifPresent(template ->
+            WholeFile.write(
+                folder.resolve("chat_template.jinja"), template.getBytes(StandardCharsets.UTF_8)));
     var generation = mapper.createObjectNode();
     files.bos().ifPresent(id -> generation.put("bos_token_id", id));
     files.eos().ifPresent(id -> generation.put("eos_token_id", id));

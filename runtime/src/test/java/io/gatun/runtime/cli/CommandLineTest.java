@@ -58,8 +58,21 @@ class CommandLineTest {
     adapter = temp.resolve("adapter");
     var result =
         run(
-            "train", "--model", model, "--data", rows, "--output", adapter, "--iters", 60,
-            "--learning-rate", "2e-2", "--batch-size", 8, "--dtype", "f32");
+            "train",
+            "--model",
+            model,
+            "--data",
+            rows,
+            "--output",
+            adapter,
+            "--iters",
+            60,
+            "--learning-rate",
+            "2e-2",
+            "--batch-size",
+            8,
+            "--dtype",
+            "f32");
     assertEquals(0, result.code, result.err);
     assertTrue(result.out.contains("trainable params: "), result.out);
   }
@@ -75,8 +88,16 @@ class CommandLineTest {
   void generatesRawAndThroughTheTemplate() {
     var raw =
         run(
-            "generate", "--model", model, "--adapter-path", adapter, "--raw", "--prompt",
-            "one plus one is", "--max-tokens", 8);
+            "generate",
+            "--model",
+            model,
+            "--adapter-path",
+            adapter,
+            "--raw",
+            "--prompt",
+            "one plus one is",
+            "--max-tokens",
+            8);
     assertEquals(0, raw.code, raw.err);
     assertEquals(" two", raw.out.stripTrailing());
     var several =
@@ -93,8 +114,16 @@ class CommandLineTest {
     assertEquals(0, merge.code, merge.err);
     var answer =
         run(
-            "generate", "--model", merged, "--quantization", "f32", "--raw", "-p",
-            "two plus two is", "--max-tokens", 8);
+            "generate",
+            "--model",
+            merged,
+            "--quantization",
+            "f32",
+            "--raw",
+            "-p",
+            "two plus two is",
+            "--max-tokens",
+            8);
     assertEquals(" four", answer.out.stripTrailing(), answer.err);
     assertFails(
         2,
@@ -147,9 +176,15 @@ class CommandLineTest {
   @Test
   void usageErrorsAreCodeTwo() {
     assertFails(2, "Unknown option", run("train", "--model", model, "--data", rows, "--epocs", 3));
-    assertFails(2, "--quantization is 'int3'", run("generate", "--model", model, "-p", "x", "--quantization", "int3"));
+    assertFails(
+        2,
+        "--quantization is 'int3'",
+        run("generate", "--model", model, "-p", "x", "--quantization", "int3"));
     assertFails(2, "top-p is 2", run("generate", "--model", model, "-p", "x", "--top-p", 2));
-    assertFails(2, "rank is 0", run("train", "--model", model, "--data", rows, "--lora-r", 0, "-o", temp.resolve("x")));
+    assertFails(
+        2,
+        "rank is 0",
+        run("train", "--model", model, "--data", rows, "--lora-r", 0, "-o", temp.resolve("x")));
     assertEquals(0, run("--help").code);
     assertEquals(0, run("train", "--help").code);
   }
@@ -158,18 +193,25 @@ class CommandLineTest {
   void inputErrorsAreCodeOne() throws IOException {
     Path out = temp.resolve("out");
     assertFails(1, "nowhere", run("generate", "--model", temp.resolve("nowhere"), "-p", "x"));
-    assertFails(1, "empty.jsonl", run("train", "--model", model, "--data", file("empty.jsonl", ""), "-o", out));
-    assertFails(1, "csv", run("train", "--model", model, "--data", file("x.csv", "a,b\n1,2\n"), "-o", out));
+    assertFails(
+        1,
+        "empty.jsonl",
+        run("train", "--model", model, "--data", file("empty.jsonl", ""), "-o", out));
+    assertFails(
+        1, "csv", run("train", "--model", model, "--data", file("x.csv", "a,b\n1,2\n"), "-o", out));
     assertFails(
         1,
         "masked.jsonl",
         run(
-            "train", "--model", model, "-o", out, "--data",
+            "train",
+            "--model",
+            model,
+            "-o",
+            out,
+            "--data",
             file("masked.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}\n")));
     assertFails(
-        1,
-        "context is 256",
-        run("generate", "--model", model, "--raw", "-p", "x".repeat(300)));
+        1, "context is 256", run("generate", "--model", model, "--raw", "-p", "x".repeat(300)));
     assertFalse(Files.exists(out.resolve("adapter_config.json")));
   }
 
@@ -178,11 +220,10 @@ class CommandLineTest {
     Path other = TinyModel.write(temp.resolve("other"));
     String config = Files.readString(other.resolve("config.json"));
     Files.writeString(
-        other.resolve("config.json"), config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1"));
+        other.resolve("config.json"),
+        config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1"));
     assertFails(
-        1,
-        "layers.1",
-        run("generate", "--model", other, "--adapter-path", adapter, "-p", "x"));
+        1, "layers.1", run("generate", "--model", other, "--adapter-path", adapter, "-p", "x"));
     Files.copy(
         Golden.file("tokenizers/bbpe_gpt2/tokenizer.json"),
         TinyModel.write(temp.resolve("stranger")).resolve("tokenizer.json"),
@@ -195,9 +236,7 @@ class CommandLineTest {
 
   @Test
   void truncatedGgufIsRefused() throws IOException {
-    byte[] whole =
-        Files.readAllBytes(
-            Golden.file("gguf/tiny_llama_f16.gguf"));
+    byte[] whole = Files.readAllBytes(Golden.file("gguf/tiny_llama_f16.gguf"));
     for (int length : new int[] {3, 20, 1000, whole.length / 2, whole.length - 1}) {
       Path cut = temp.resolve("cut" + length + ".gguf");
       Files.write(cut, Arrays.copyOf(whole, length));

@@ -5,7 +5,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /** The golden tiny_llama with a tokenizer of one token a printable ASCII character. */
 public final class TinyModel {
@@ -22,8 +23,21 @@ public final class TinyModel {
     for (String file : List.of("config.json", "model.safetensors")) {
       Files.copy(golden.resolve(file), folder.resolve(file));
     }
-    var mapper = new ObjectMapper();
-    var root = mapper.createObjectNode().put("version", "1.0");
+    Files.writeString(folder.resolve("tokenizer.json"), tokenizer().toString());
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("eos_token", "</s>")
+            .put("unk_token", "<unk>")
+            .put("chat_template", TEMPLATE)
+            .toString());
+    return folder;
+  }
+
+  /** One token for each printable ASCII character. */
+  private static ObjectNode tokenizer() {
+    var root = JsonNodeFactory.instance.objectNode().put("version", "1.0");
     var added = root.putArray("added_tokens");
     for (String special : List.of("<unk>", "<s>", "</s>")) {
       added
@@ -46,15 +60,6 @@ public final class TinyModel {
       vocabulary.put(String.valueOf(c), vocabulary.size());
     }
     root.putObject("decoder").put("type", "Fuse");
-    Files.writeString(folder.resolve("tokenizer.json"), root.toString());
-    Files.writeString(
-        folder.resolve("tokenizer_config.json"),
-        mapper
-            .createObjectNode()
-            .put("eos_token", "</s>")
-            .put("unk_token", "<unk>")
-            .put("chat_template", TEMPLATE)
-            .toString());
-    return folder;
+    return root;
   }
 }

@@ -14,7 +14,8 @@ class SamplerTest {
   private static TreeMap<Integer, Integer> histogram(Sampling sampling, int draws) {
     var counts = new TreeMap<Integer, Integer>();
     for (int sequence = 0; sequence < draws; sequence++) {
-      counts.merge(new Sampler(sampling, sequence, new int[0]).next(LOGITS.clone()), 1, Integer::sum);
+      counts.merge(
+          new Sampler(sampling, sequence, new int[0]).next(LOGITS.clone()), 1, Integer::sum);
     }
     return counts;
   }
