@@ -10,27 +10,22 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Tokens a second of one sequence, fed one by one after a prompt of 16, with and without an adapter
  * beside the base.
  */
-@State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 2, time = 2)
 @Measurement(iterations = 5, time = 2)
-@Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
-public class DecodeBenchmark {
+public class DecodeBenchmark extends ModelBenchmark {
   private static final int PROMPT = 16;
   private static final int TOKENS = 64;
 
@@ -41,16 +36,19 @@ public class DecodeBenchmark {
   /** For JMH. */
   public DecodeBenchmark() {}
 
+  @Override
+  void prepare() {}
+
   /** Feeds the tokens; the time of the prompt is in it. */
   @Benchmark
   @OperationsPerInvocation(TOKENS)
-  public float[] decode(ModelState state) {
-    var adapter = adapted ? Optional.of(state.adapter()) : Optional.<LoraAdapter>empty();
-    int[] ids = state.tokens(PROMPT);
+  public float[] decode() {
+    var adapter = adapted ? Optional.of(adapter()) : Optional.<LoraAdapter>empty();
+    int[] ids = tokens(PROMPT);
     try (var memory = Arena.ofConfined()) {
-      var cache = KvCache.allocate(state.decoder(), 1, PROMPT + TOKENS, 0, memory);
+      var cache = KvCache.allocate(decoder(), 1, PROMPT + TOKENS, 0, memory);
       var pass =
-          DecodePass.allocate(state.decoder(), cache, adapter.stream().toList(), PROMPT, memory);
+          DecodePass.allocate(decoder(), cache, adapter.stream().toList(), PROMPT, memory);
       float[] logits = pass.run(List.of(new Feed(0, ids, adapter))).getFirst();
       for (int i = 0; i < TOKENS; i++) {
         int next = (int) Math.abs(logits[i] * 1000) % 1000;

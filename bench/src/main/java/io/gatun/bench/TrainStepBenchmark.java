@@ -12,28 +12,21 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * One training step on one row, every token learned: forward, loss, backward, clipping, AdamW. The
  * peer on the same work is {@code peers/peft_lora_step.py}.
  */
-@State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 3)
 @Measurement(iterations = 10)
-@Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
-public class TrainStepBenchmark {
+public class TrainStepBenchmark extends ModelBenchmark {
   /** Tokens of the row. */
   @Param("512")
   public int tokens;
@@ -48,24 +41,23 @@ public class TrainStepBenchmark {
   /** For JMH. */
   public TrainStepBenchmark() {}
 
-  /** Allocates what a run needs. */
-  @Setup(Level.Trial)
-  public void allocate(ModelState state) {
-    var decoder = state.decoder();
+  @Override
+  void prepare() {
+    var decoder = decoder();
     int blocks = decoder.config().layers();
-    pass = TrainPass.allocate(decoder, state.adapter(), tokens, blocks, state.memory());
+    pass = TrainPass.allocate(decoder, adapter(), tokens, blocks, memory());
     float[] weights = new float[tokens];
     Arrays.fill(weights, 1, tokens, 1f);
-    batch = Batch.pack(List.of(new Sequence(state.tokens(tokens), weights)), false);
-    int parameters = state.adapter().parameters().cols();
+    batch = Batch.pack(List.of(new Sequence(tokens(tokens), weights)), false);
+    int parameters = adapter().parameters().cols();
     var device = decoder.device();
-    firstMoment = Matrix.allocate(device, "m", DType.F32, 1, parameters, state.memory());
-    secondMoment = Matrix.allocate(device, "v", DType.F32, 1, parameters, state.memory());
+    firstMoment = Matrix.allocate(device, "m", DType.F32, 1, parameters, memory());
+    secondMoment = Matrix.allocate(device, "v", DType.F32, 1, parameters, memory());
   }
 
   /** One step. */
   @Benchmark
-  public double step(ModelState state) {
+  public double step() {
     step++;
     var gradients = pass.gradients();
     gradients.zero();
@@ -73,7 +65,7 @@ public class TrainStepBenchmark {
     double norm = Math.sqrt(SquaredNorm.run(gradients.sum())) / loss.weight();
     float scale = (float) (Math.min(1, 1 / norm) / loss.weight());
     AdamW.step(
-        state.adapter().parameters(),
+        adapter().parameters(),
         gradients.sum(),
         firstMoment,
         secondMoment,

@@ -10,6 +10,7 @@ import io.gatun.runtime.model.Decoder;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.random.RandomGenerator;
+import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -17,9 +18,13 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** A real model with an adapter of rank 16 on all linear layers, on all threads. */
+/**
+ * What the benchmarks of a real model share: the model with an adapter of rank 16 on all linear
+ * layers, on all threads.
+ */
 @State(Scope.Thread)
-public class ModelState {
+@Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
+public abstract class ModelBenchmark {
   /** The model: {@code -p model=FILE} or {@code -p model=FOLDER}. */
   @Param("")
   public String model;
@@ -33,10 +38,10 @@ public class ModelState {
   private Decoder decoder;
   private LoraAdapter adapter;
 
-  /** For JMH. */
-  public ModelState() {}
+  /** For the benchmarks. */
+  ModelBenchmark() {}
 
-  /** Loads the model. */
+  /** Loads the model, then makes what the benchmark needs besides. */
   @Setup(Level.Trial)
   public void load() {
     if (model.isEmpty()) {
@@ -50,7 +55,11 @@ public class ModelState {
       decoder = Decoder.load(checkpoint, format, DType.BF16, device, memory);
     }
     adapter = LoraAdapter.create(decoder, LoraConfig.defaults(), 1, memory);
+    prepare();
   }
+
+  /** Makes what the benchmark needs besides the model. */
+  abstract void prepare();
 
   /** Frees it. */
   @TearDown(Level.Trial)
@@ -59,20 +68,20 @@ public class ModelState {
     device.close();
   }
 
-  Arena memory() {
+  final Arena memory() {
     return memory;
   }
 
-  Decoder decoder() {
+  final Decoder decoder() {
     return decoder;
   }
 
-  LoraAdapter adapter() {
+  final LoraAdapter adapter() {
     return adapter;
   }
 
   /** Tokens at random, the same every time. */
-  int[] tokens(int count) {
+  final int[] tokens(int count) {
     return RandomGenerator.of("L64X128MixRandom").ints(count, 0, 1000).toArray();
   }
 }
