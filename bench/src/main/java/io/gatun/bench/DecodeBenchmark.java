@@ -47,8 +47,7 @@ public class DecodeBenchmark extends ModelBenchmark {
     int[] ids = tokens(PROMPT);
     try (var memory = Arena.ofConfined()) {
       var cache = KvCache.allocate(decoder(), 1, PROMPT + TOKENS, 0, memory);
-      var pass =
-          DecodePass.allocate(decoder(), cache, adapter.stream().toList(), PROMPT, memory);
+      var pass = DecodePass.allocate(decoder(), cache, adapter.stream().toList(), PROMPT, memory);
       float[] logits = pass.run(List.of(new Feed(0, ids, adapter))).getFirst();
       for (int i = 0; i < TOKENS; i++) {
         int next = (int) Math.abs(logits[i] * 1000) % 1000;

@@ -65,13 +65,7 @@ public class TrainStepBenchmark extends ModelBenchmark {
     double norm = Math.sqrt(SquaredNorm.run(gradients.sum())) / loss.weight();
     float scale = (float) (Math.min(1, 1 / norm) / loss.weight());
     AdamW.step(
-        adapter().parameters(),
-        gradients.sum(),
-        firstMoment,
-        secondMoment,
-        hyper,
-        step,
-        scale);
+        adapter().parameters(), gradients.sum(), firstMoment, secondMoment, hyper, step, scale);
     return loss.mean();
   }
 }

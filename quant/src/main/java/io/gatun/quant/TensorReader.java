@@ -48,19 +48,28 @@ record TensorReader(Checkpoint checkpoint, Device device) {
     int rows = Math.clamp(PIECE / Math.max(1, to.cols()), 1, Math.max(1, to.rows()));
     var type = raw.isPresent() ? dtype(name).orElseThrow() : DType.F32;
     try (var arena = Arena.ofShared()) {
-      var stage = Matrix.allocate(device, "loading", type, rows, to.cols(), arena);
-      var host = raw.isPresent() ? MemorySegment.NULL : arena.allocate(stage.buffer().bytes());
+      var host =
+          raw.isPresent()
+              ? MemorySegment.NULL
+              : arena.allocate(Matrix.bytes(type, rows, to.cols()));
+      var stage =
+          type == to.dtype()
+              ? to
+              : Matrix.allocate(device, "loading", type, rows, to.cols(), arena);
       for (int row = 0; row < to.rows(); row += rows) {
         int count = Math.min(rows, to.rows() - row);
+        long at = Matrix.bytes(type, row, to.cols());
         long bytes = Matrix.bytes(type, count, to.cols());
-        if (raw.isPresent()) {
-          long at = Matrix.bytes(type, row, to.cols());
-          device.upload(raw.get().asSlice(at, bytes), stage.buffer(), 0);
-        } else {
-          checkpoint.readFloats(name, row, count, host);
-          device.upload(host.asSlice(0, bytes), stage.buffer(), 0);
+        var piece = raw.isPresent() ? raw.get().asSlice(at, bytes) : host.asSlice(0, bytes);
+        if (raw.isEmpty()) {
+          checkpoint.readFloats(name, row, count, piece);
         }
-        Cast.run(stage.rowSlice(0, count), to.rowSlice(row, count));
+        if (stage == to) {
+          device.upload(piece, to.buffer(), to.offset() + at);
+        } else {
+          device.upload(piece, stage.buffer(), 0);
+          Cast.run(stage.rowSlice(0, count), to.rowSlice(row, count));
+        }
       }
     }
   }
