@@ -1,16 +1,11 @@
 package io.gatun.runtime.cli;
 
-import io.gatun.runtime.generate.Answer;
-import io.gatun.runtime.generate.Generator;
-import io.gatun.runtime.generate.Sampling;
-import io.gatun.runtime.text.Tokenizer;
-import io.gatun.runtime.train.Row;
-import java.io.PrintWriter;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.generate.ExactMatch;
+import io.gatun.runtime.train.Questions;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -19,10 +14,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/**
- * {@code gatun eval}: the share of prompts answered exactly as expected, without and with the
- * adapter.
- */
+/** {@code gatun eval}: the share of prompts answered exactly as expected, without and with the adapter. */
 @Command(
     name = "eval",
     description =
@@ -30,8 +22,6 @@ import picocli.CommandLine.Spec;
             + " model and, with --adapter-path, of the model with the adapter.",
     mixinStandardHelpOptions = true)
 final class EvalCommand implements Callable<Integer> {
-  private static final int SLACK = 4; // tokens an answer may be longer than the longest expected
-
   @Mixin private ModelOptions model = new ModelOptions();
   @Mixin private AdapterOption adapter = new AdapterOption();
   @Spec private CommandSpec spec;
@@ -62,9 +52,6 @@ final class EvalCommand implements Callable<Integer> {
       description = "Print the first N wrong answers of each file.")
   private int show;
 
-  /** A prompt and what it should give. */
-  private record Case(int line, int[] prompt, String expected) {}
-
   @Override
   public Integer call() {
     if (noBase && adapter.path.isEmpty()) {
@@ -73,79 +60,49 @@ final class EvalCommand implements Callable<Integer> {
     var out = spec.commandLine().getOut();
     try (var loaded = LoadedModel.open(model, adapter)) {
       for (Path file : data) {
-        var cases = cases(loaded.tokenizer(), file);
-        var line =
-            new StringBuilder(
-                "%s: %d rows: exact match".formatted(file.getFileName(), cases.size()));
+        var questions = questions(loaded, file);
+        var line = new StringBuilder();
         if (!noBase) {
-          line.append(" base ")
-              .append(score(loaded.base(), loaded.tokenizer(), cases, out, adapter.path.isEmpty()));
+          boolean only = loaded.adapter().isEmpty();
+          line.append(" base ").append(score(loaded, Optional.empty(), questions, only));
         }
         if (loaded.adapter().isPresent()) {
           line.append(noBase ? "" : " ->").append(" with adapter ");
-          line.append(score(loaded.generator(), loaded.tokenizer(), cases, out, true));
+          line.append(score(loaded, loaded.adapter(), questions, true));
         }
-        out.println(line);
+        out.printf("%s: %d rows: exact match%s%n", file.getFileName(), questions.size(), line);
       }
     }
     return 0;
   }
 
-  private static List<Case> cases(Tokenizer tokenizer, Path file) {
-    var cases = new ArrayList<Case>();
-    Row.forEach(file, row -> cases.add(of(tokenizer, file, row)));
-    return cases;
+  private ExactMatch questions(LoadedModel loaded, Path file) {
+    int context = loaded.decoder().config().contextLength();
+    var questions =
+        ExactMatch.of(
+            loaded.tokenizer(), Questions.jsonl(file, loaded.tokenizer(), context, _ -> true));
+    return maxTokens.map(questions::withMaxTokens).orElse(questions);
   }
 
-  private static Case of(Tokenizer tokenizer, Path file, Row row) {
-    return switch (row) {
-      case Row.Completion(int line, String prompt, String completion) ->
-          new Case(line, tokenizer.encode(prompt, false), completion);
-      case Row.ChatCompletion(int line, var prompt, var completion, _) ->
-          new Case(line, Prompts.answering(tokenizer, prompt, ""), content(completion.getFirst()));
-      case Row.Chat(int line, var messages, _) when messages.size() > 1 ->
-          new Case(
-              line,
-              Prompts.answering(tokenizer, messages.subList(0, messages.size() - 1), ""),
-              content(messages.getLast()));
-      default ->
-          throw new UsageException(
-              "%s line %d has no expected answer; give rows with prompt and completion, or messages"
-                  .formatted(file, row.line()));
-    };
-  }
-
-  private static String content(Map<String, Object> message) {
-    return String.valueOf(message.get("content"));
-  }
-
+  /** The share of right answers; shows wrong ones if it is asked to. */
   private String score(
-      Generator generator, Tokenizer tokenizer, List<Case> cases, PrintWriter out, boolean print) {
-    int longest =
-        cases.stream().mapToInt(c -> tokenizer.encode(c.expected, false).length).max().orElse(1);
-    var sampling = Sampling.greedy(maxTokens.orElse(longest + SLACK));
-    var answers =
-        generator.generate(cases.stream().map(Case::prompt).toList(), sampling, (_, _) -> {});
-    int right = 0;
-    int shown = 0;
-    for (int i = 0; i < cases.size(); i++) {
-      if (isExact(answers.get(i), cases.get(i).expected)) {
-        right++;
-      } else if (print && shown++ < show) {
-        out.printf(
+      LoadedModel loaded, Optional<LoraAdapter> lora, ExactMatch questions, boolean print) {
+    var graded = questions.ask(loaded.decoder(), lora);
+    graded.stream()
+        .filter(answer -> print && !answer.isRight())
+        .limit(show)
+        .forEach(this::show);
+    int right = ExactMatch.right(graded);
+    return String.format(Locale.ROOT, "%.1f %% (%d)", 100.0 * right / questions.size(), right);
+  }
+
+  private void show(ExactMatch.Graded wrong) {
+    spec.commandLine()
+        .getOut()
+        .printf(
             "  line %d: expected '%s', got '%s'%n",
-            cases.get(i).line, cases.get(i).expected.strip(), answers.get(i).text().strip());
-      }
-    }
-    return String.format(
-        Locale.ROOT, "%.1f %% (%d)", 100.0 * right / Math.max(1, cases.size()), right);
-  }
-
-  private static boolean isExact(Answer answer, String expected) {
-    return normal(answer.text()).equals(normal(expected));
-  }
-
-  private static String normal(String text) {
-    return text.strip().toLowerCase(Locale.ROOT);
+            wrong.question().line(),
+            wrong.question().expected().strip(),
+            wrong.answer().text().strip());
   }
 }

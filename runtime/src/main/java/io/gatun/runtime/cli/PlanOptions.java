@@ -111,6 +111,15 @@ final class PlanOptions {
   int saveEvery;
 
   @Option(
+      names = "--save-total-limit",
+      defaultValue = "0",
+      paramLabel = "N",
+      description =
+          "Keep the newest N checkpoints; the best adapter is kept besides. 0 keeps all. Default:"
+              + " ${DEFAULT-VALUE}.")
+  int saveLimit;
+
+  @Option(
       names = "--seed",
       defaultValue = "42",
       paramLabel = "N",
@@ -133,7 +142,7 @@ final class PlanOptions {
           .with(rate)
           .with(new Optimizer.Settings(0.9, 0.999, 1e-8, weightDecay, maxGradNorm))
           .with(recompute)
-          .with(new TrainingPlan.Output(Optional.of(output), saveEvery, overwrite));
+          .with(new TrainingPlan.Output(Optional.of(output), saveEvery, saveLimit, overwrite));
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }

@@ -3,17 +3,14 @@ package io.gatun.runtime.cli;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.model.Decoder;
-import io.gatun.runtime.text.Tokenizer;
-import io.gatun.runtime.train.Dataset;
+import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.train.Metric;
 import io.gatun.runtime.train.Progress;
-import io.gatun.runtime.train.Step;
 import io.gatun.runtime.train.Training;
 import io.gatun.runtime.train.TrainingPlan;
-import java.io.PrintWriter;
+import io.gatun.runtime.train.TrainingResult;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,24 +25,11 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class TrainCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private DataOptions data = new DataOptions();
   @Mixin private LoraOptions lora = new LoraOptions();
   @Mixin private PlanOptions plan = new PlanOptions();
+  @Mixin private EvaluationOptions evaluation = new EvaluationOptions();
   @Spec private CommandSpec spec;
-
-  @Option(
-      names = {"--data", "-d", "--dataset"},
-      required = true,
-      paramLabel = "FILE",
-      description =
-          "JSONL rows: text, prompt/completion, messages, alpaca or sharegpt; or a folder with"
-              + " train.jsonl and perhaps valid.jsonl.")
-  private Path data;
-
-  @Option(
-      names = "--valid",
-      paramLabel = "FILE",
-      description = "Held-out rows; their loss is measured after each epoch.")
-  private Optional<Path> valid;
 
   @Option(
       names = {"--adapter-path", "--output-dir", "--output", "-o"},
@@ -60,21 +44,6 @@ final class TrainCommand implements Callable<Integer> {
   private boolean overwrite;
 
   @Option(
-      names = {"--max-seq-length", "--max-length", "--cutoff-len"},
-      defaultValue = "1024",
-      paramLabel = "N",
-      description = "Longer rows are cut after this many tokens. Default: ${DEFAULT-VALUE}.")
-  private int maxLength;
-
-  @Option(
-      names = {"--mask-prompt", "--completion-only-loss"},
-      negatable = true,
-      defaultValue = "true",
-      fallbackValue = "true",
-      description = "Learn completions and assistant turns only (default), or everything.")
-  private boolean maskPrompt;
-
-  @Option(
       names = {"--steps-per-report", "--logging-steps"},
       defaultValue = "10",
       paramLabel = "N",
@@ -83,56 +52,56 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var settings = plan.plan(output, overwrite);
+    var settings = plan.plan(output, overwrite).with(evaluation.evaluation(data.hasHeldOut()));
     var out = spec.commandLine().getOut();
     try (var device = model.format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model.path, files);
-      Dataset rows;
-      Optional<Dataset> heldOut;
       try (var tokenizer = ModelFiles.tokenizer(checkpoint)) {
-        rows = dataset(DataFiles.train(data), tokenizer);
-        heldOut = DataFiles.valid(data, valid).map(file -> dataset(file, tokenizer));
+        int context = DecoderConfig.of(checkpoint).contextLength();
+        var rows = data.read(tokenizer, context, plan.seed, evaluation.exactMatch());
+        rows.report().forEach(out::println);
+        var decoder =
+            Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
+        var adapter =
+            LoraAdapter.create(decoder, lora.config(model.path.toString()), plan.seed, memory);
+        long base = InspectCommand.parameters(checkpoint);
+        out.println(TrainableParameters.line(adapter.parameterCount(), base));
+        out.flush();
+        var result = train(decoder, adapter, rows, settings);
+        result.remarks().forEach(out::println);
+        out.println(summary(result, settings.evaluation().metric(), device.memory().peak()));
       }
-      report(out, rows);
-      heldOut.ifPresent(held -> report(out, held));
-      var decoder =
-          Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
-      var adapter =
-          LoraAdapter.create(decoder, lora.config(model.path.toString()), plan.seed, memory);
-      long base = InspectCommand.parameters(checkpoint);
-      out.println(TrainableParameters.line(adapter.parameterCount(), base));
-      out.flush();
-      var last = train(decoder, adapter, rows, heldOut, settings);
-      out.printf(
-          Locale.ROOT,
-          "%d steps in %d s, %s of device memory at most; the adapter is in %s%n",
-          last.number(),
-          last.elapsed().toSeconds(),
-          Sizes.text(device.memory().peak()),
-          output);
     }
     return 0;
   }
 
-  private static void report(PrintWriter out, Dataset rows) {
-    out.println(rows.statistics().summary());
-    rows.statistics().warnings().forEach(out::println);
-  }
-
-  private Step train(
-      Decoder decoder,
-      LoraAdapter adapter,
-      Dataset rows,
-      Optional<Dataset> heldOut,
-      TrainingPlan settings) {
+  private TrainingResult train(
+      Decoder decoder, LoraAdapter adapter, DataOptions.Rows rows, TrainingPlan settings) {
     try (var progress = Progress.on(System.out, reportEvery)) {
-      return Training.run(decoder, adapter, rows, heldOut, settings, progress);
+      return Training.run(decoder, adapter, rows.training(), rows.heldOut(), settings, progress);
     }
   }
 
-  private Dataset dataset(Path file, Tokenizer tokenizer) {
-    return Dataset.jsonl(file, tokenizer, new Dataset.Options(maxLength, maskPrompt));
+  private String summary(TrainingResult result, Metric metric, long peak) {
+    var last = result.last();
+    String measuring =
+        result.evaluations().isEmpty()
+            ? ""
+            : " and %d s of evaluation".formatted(result.evaluating().toSeconds());
+    String kept =
+        result
+            .kept()
+            .map(m -> ", that of step %d: %s".formatted(m.step(), metric.text(m.figure(metric))))
+            .orElse("");
+    return "%d steps in %d s%s, %s of device memory at most; the adapter is in %s%s"
+        .formatted(
+            last.number(),
+            last.elapsed().toSeconds(),
+            measuring,
+            Sizes.text(peak),
+            output,
+            kept);
   }
 }

@@ -2,7 +2,10 @@ package io.gatun.runtime.train;
 
 import io.gatun.runtime.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Rows as tokens, with marks on those that are learned. Immutable. */
 public final class Dataset {
@@ -90,6 +93,51 @@ public final class Dataset {
     }
     return new Dataset(rows, DatasetStatistics.of(name, "tokens", rows));
   }
+
+  /**
+   * Holds rows out: those at the end of a shuffled order that depends on the seed and the number of
+   * rows alone. Both parts keep the order of the file.
+   *
+   * @param share of the rows to hold out, above 0 and below 1; at least one row is, and one stays
+   * @param seed of the order
+   * @return the rows that stay, and those held out
+   * @throws DatasetException where there is only one row
+   */
+  public Split split(double share, long seed) {
+    if (!(share > 0 && share < 1)) {
+      throw new IllegalArgumentException(
+          "The share of rows to hold out lies between 0 and 1, not " + share + ".");
+    }
+    if (size() < 2) {
+      throw new DatasetException(
+          statistics.name() + " holds one row, so none can be held out; give held-out rows a file.");
+    }
+    int count = Math.min((int) Math.ceil(share * size()), size() - 1);
+    int[] order = EpochOrder.shuffled(seed, EpochOrder.SPLIT, size());
+    var held = new BitSet();
+    Arrays.stream(order, size() - count, size()).forEach(held::set);
+    var stays = IntStream.range(0, size()).filter(i -> !held.get(i)).mapToObj(rows::get).toList();
+    var out = held.stream().mapToObj(rows::get).toList();
+    var shape = statistics.shape();
+    return new Split(
+        new Dataset(
+            stays,
+            DatasetStatistics.of(statistics.name(), shape, stays)
+                .afterCut(
+                    statistics.maxLength(),
+                    statistics.cut(),
+                    statistics.dropped(),
+                    statistics.merged())),
+        new Dataset(out, DatasetStatistics.of(statistics.name() + ", held out", shape, out)));
+  }
+
+  /**
+   * The two parts of a dataset.
+   *
+   * @param rows those that stay
+   * @param heldOut those held out
+   */
+  public record Split(Dataset rows, Dataset heldOut) {}
 
   /**
    * Number of rows.

@@ -3,6 +3,7 @@ package io.gatun.runtime.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a dataset holds.
@@ -59,6 +60,33 @@ public record DatasetStatistics(
         tokens,
         supervised,
         longest);
+  }
+
+  /** Notes the counts in a line of metrics.jsonl. */
+  void describe(ObjectNode node) {
+    node.put("name", name)
+        .put("shape", shape)
+        .put("rows", rows)
+        .put("tokens", tokens)
+        .put("supervised_tokens", supervised)
+        .put("longest", longest)
+        .put("cut", cut)
+        .put("dropped", dropped);
+  }
+
+  /** These counts with those of what happened to longer rows and to prompts. */
+  DatasetStatistics afterCut(int length, int cutRows, int droppedRows, int mergedRows) {
+    return new DatasetStatistics(
+        name,
+        shape,
+        rows,
+        tokens,
+        supervised,
+        longest,
+        length,
+        cutRows,
+        droppedRows,
+        mergedRows);
   }
 
   /**

@@ -10,6 +10,9 @@ import java.util.stream.IntStream;
  * first.
  */
 final class EpochOrder {
+  /** Stands for an epoch where rows are held out, so that no epoch has the same order. */
+  static final int SPLIT = -1;
+
   private EpochOrder() {}
 
   /**

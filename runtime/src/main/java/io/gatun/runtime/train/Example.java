@@ -8,7 +8,7 @@ package io.gatun.runtime.train;
  *     loss; nothing precedes the first
  * @param line line of its file, from 1, or its number where there is no file
  */
-public record Example(int[] ids, boolean[] learned, int line) {
+public record Example(int[] ids, boolean[] learned, int line) implements TokenRow {
   /** Checks the lengths; nothing predicts the first token. */
   public Example {
     if (ids.length == 0 || ids.length != learned.length) {
@@ -19,19 +19,11 @@ public record Example(int[] ids, boolean[] learned, int line) {
   }
 
   /**
-   * Tokens in the row.
-   *
-   * @return their number
-   */
-  public int tokens() {
-    return ids.length;
-  }
-
-  /**
    * Tokens that carry a loss.
    *
    * @return their number; the first token never counts
    */
+  @Override
   public int supervised() {
     int count = 0;
     for (int i = 1; i < learned.length; i++) {

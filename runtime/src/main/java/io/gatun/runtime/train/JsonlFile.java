@@ -45,16 +45,17 @@ final class JsonlFile {
    * Gives every object of the file to a consumer; blank lines are passed over.
    *
    * @param file the file
+   * @param example a row as it should be, for the message about a file without one
    * @param rows takes the place and the object of each line
    * @throws DatasetException where the file is not JSONL or holds no row
    */
-  static void forEach(Path file, BiConsumer<Place, ObjectNode> rows) {
+  static void forEach(Path file, String example, BiConsumer<Place, ObjectNode> rows) {
     if (Files.isDirectory(file)) {
       throw new DatasetException(
           file + " is a folder; name the file with the rows, for example train.jsonl in it.");
     }
     if (!Files.exists(file)) {
-      throw new DatasetException(file + " does not exist; check the path of the training rows.");
+      throw new DatasetException(file + " does not exist; check the path.");
     }
     int rowCount = 0;
     try (var in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
@@ -70,13 +71,11 @@ final class JsonlFile {
         bytes = nextLine(file, in, line + 1);
       }
     } catch (IOException e) {
-      throw new DatasetException(file + " cannot be read: " + e.getMessage() + ".", e);
+      throw new DatasetException(file + " cannot be read: " + Reason.of(e) + ".", e);
     }
     if (rowCount == 0) {
       throw new DatasetException(
-          file
-              + " holds no row; write one JSON object a line, for example "
-              + "{\"prompt\": \"...\", \"completion\": \"...\"}.");
+          file + " holds no row; write one JSON object a line, for example " + example + ".");
     }
   }
 

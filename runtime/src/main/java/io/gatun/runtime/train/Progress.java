@@ -4,17 +4,18 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /** Shows a run while it goes: a bar on a terminal, plain lines anywhere else. */
-public final class Progress implements Consumer<Step>, AutoCloseable {
+public final class Progress implements TrainingListener, AutoCloseable {
   private final PrintStream out;
   private final boolean terminal;
   private final int every;
   private Optional<ProgressBar> bar = Optional.empty();
+  private Optional<Measurement> evaluation = Optional.empty();
   private double lossSum;
   private int lossCount;
   private long tokens;
@@ -58,7 +59,7 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
   }
 
   @Override
-  public void accept(Step step) {
+  public void step(Step step) {
     lossSum += step.loss();
     lossCount++;
     tokens += step.tokens();
@@ -70,6 +71,22 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
     }
     if (terminal && step.number() % every == 0) {
       restart();
+    }
+  }
+
+  /** In the bar from its next step on; a line where there is no bar yet. */
+  @Override
+  public void evaluation(Measurement measurement) {
+    evaluation = Optional.of(measurement);
+    if (bar.isEmpty()) {
+      out.println(
+          format(
+              "step %d/%d  evaluation  %s  %.1f s%s",
+              measurement.step(),
+              measurement.total(),
+              measurement.text(),
+              measurement.duration().toNanos() * 1e-9,
+              measurement.best() ? "  best so far" : ""));
     }
   }
 
@@ -93,15 +110,23 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
                   .setUpdateIntervalMillis(500)
                   .build());
     }
-    String heldOut =
-        step.heldOut().isPresent() ? format(", held out %.4f", step.heldOut().getAsDouble()) : "";
+    String heldOut = evaluation.map(last -> ", held out " + brief(last)).orElse("");
     bar.get()
-        .setExtraMessage(format("loss %.4f%s, %.0f tok/s", step.loss(), heldOut, speed()))
+        .setExtraMessage(
+            format("loss %.4f", step.loss()) + heldOut + format(", %.0f tok/s", speed()))
         .stepTo(step.number());
   }
 
+  /** The figures without their names; the perplexity says nothing that the loss does not. */
+  private static String brief(Measurement measurement) {
+    return measurement.figures().entrySet().stream()
+        .filter(figure -> figure.getKey() != Metric.PERPLEXITY)
+        .map(figure -> figure.getKey().number(figure.getValue()))
+        .collect(Collectors.joining(" "));
+  }
+
   private void print(Step step) {
-    String line =
+    out.println(
         format(
             "step %d/%d  epoch %.2f  loss %.4f  grad %.3f  lr %.2e  %.0f tok/s  %s left",
             step.number(),
@@ -111,11 +136,7 @@ public final class Progress implements Consumer<Step>, AutoCloseable {
             step.gradNorm(),
             step.learningRate(),
             speed(),
-            clock(step.left()));
-    if (step.heldOut().isPresent()) {
-      line += format("  held-out loss %.4f", step.heldOut().getAsDouble());
-    }
-    out.println(line);
+            clock(step.left())));
     restart();
   }
 

@@ -34,6 +34,7 @@ public sealed interface Row {
     AtomicReference<Optional<RowShape>> first = new AtomicReference<>(Optional.empty());
     JsonlFile.forEach(
         file,
+        "{\"prompt\": \"...\", \"completion\": \"...\"}",
         (place, object) -> {
           var reader = new RowReader(place, object);
           RowShape shape = Objects.requireNonNull(first.get()).orElseGet(reader::detect);

@@ -70,18 +70,6 @@ final class RowCollector {
               + " length.");
     }
     var counts = DatasetStatistics.of(file, shape, rows);
-    return new Dataset(
-        rows,
-        new DatasetStatistics(
-            file,
-            shape,
-            counts.rows(),
-            counts.tokens(),
-            counts.supervised(),
-            counts.longest(),
-            maxLength,
-            cut,
-            dropped,
-            encoder.merged()));
+    return new Dataset(rows, counts.afterCut(maxLength, cut, dropped, encoder.merged()));
   }
 }

@@ -234,7 +234,8 @@ final class RowReader {
     };
   }
 
-  private static String kind(JsonNode node) {
+  /** What a value is, in words. */
+  static String kind(JsonNode node) {
     return switch (node.getNodeType()) {
       case OBJECT -> "an object";
       case ARRAY -> "a list";

@@ -7,7 +7,6 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
@@ -17,20 +16,26 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a run leaves on disk: {@code metrics.jsonl} with a line a step, {@code checkpoint-N}
- * folders, and the trained adapter in the folder itself. Every adapter is written beside its place
- * and renamed into it, so that a run killed at any moment leaves whole adapters or none.
+ * folders, while it goes the best adapter so far in {@code checkpoint-best-N}, and at its end the
+ * trained adapter in the folder itself. Every adapter is written beside its place and renamed into
+ * it, so that a run killed at any moment leaves whole adapters or none; a better one is in its
+ * place before the one it replaces goes.
  */
 final class RunFolder implements RunOutput {
-  private static final String PARTIAL = ".partial-";
-  private static final String CHECKPOINT = "checkpoint-\\d+";
+  private static final String CHECKPOINT = "checkpoint-";
+  private static final String BEST = "checkpoint-best-";
   private static final String CONFIG = "adapter_config.json";
   private static final String WEIGHTS = "adapter_model.safetensors";
 
   private final Path folder;
+  private final WholeFolders folders;
+  private final int newest;
   private final FileChannel metrics;
 
-  private RunFolder(Path folder, FileChannel metrics) {
+  private RunFolder(Path folder, int newest, FileChannel metrics) {
     this.folder = folder;
+    this.folders = new WholeFolders(folder);
+    this.newest = newest;
     this.metrics = metrics;
   }
 
@@ -38,17 +43,19 @@ final class RunFolder implements RunOutput {
    * Opens the folder of a new run, creating it where it is absent.
    *
    * @param folder the folder
+   * @param newest how many of the newest checkpoints stay; 0 for all
    * @param overwrite whether results of an earlier run may be replaced
    * @return the folder, to be closed after the run
    * @throws TrainingException where it holds results and may not be overwritten, where another run
    *     uses it, or where it cannot be written
    */
-  static RunFolder open(Path folder, boolean overwrite) {
+  static RunFolder open(Path folder, int newest, boolean overwrite) {
     try {
       Files.createDirectories(folder);
       var run =
           new RunFolder(
               folder,
+              newest,
               FileChannel.open(
                   folder.resolve("metrics.jsonl"),
                   StandardOpenOption.CREATE,
@@ -61,7 +68,7 @@ final class RunFolder implements RunOutput {
         throw e;
       }
     } catch (IOException e) {
-      throw new TrainingException(folder + " cannot be written: " + reason(e) + ".", e);
+      throw new TrainingException(folder + " cannot be written: " + Reason.of(e) + ".", e);
     }
   }
 
@@ -71,7 +78,7 @@ final class RunFolder implements RunOutput {
       throw new TrainingException(
           "Another run is writing to " + folder + "; choose another output folder.");
     }
-    List<Path> files = children(folder);
+    List<Path> files = folders.all();
     var result = files.stream().filter(RunFolder::isResult).findFirst();
     if (result.isPresent() && !overwrite) {
       throw new TrainingException(
@@ -79,11 +86,8 @@ final class RunFolder implements RunOutput {
               .formatted(folder, result.get().getFileName()));
     }
     for (Path file : files) {
-      String name = file.getFileName().toString();
-      if (name.startsWith(PARTIAL)) {
-        delete(file);
-      } else if (name.matches(CHECKPOINT)) {
-        discard(file);
+      if (WholeFolders.isPartial(file) || isCheckpoint(file)) {
+        folders.discard(file);
       }
     }
     metrics.truncate(0);
@@ -102,40 +106,48 @@ final class RunFolder implements RunOutput {
     }
   }
 
-  /** The folder checkpoint-N appears whole. */
+  /** The folder checkpoint-N appears whole; the oldest that are too many go. */
   @Override
   public void checkpoint(int step, Consumer<Path> save) {
-    String name = "checkpoint-" + step;
     try {
-      Path partial = write(name, save);
-      Path target = folder.resolve(name);
-      discard(target);
-      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-      force(folder);
+      folders.appear(CHECKPOINT + step, save);
+      keep(CHECKPOINT, newest == 0 ? Integer.MAX_VALUE : newest);
     } catch (IOException e) {
-      throw failed(name, e);
+      throw failed(CHECKPOINT + step, e);
     }
   }
 
-  /**
-   * Into the folder itself. The configuration leaves first and comes last: without it a folder is
-   * no adapter, so old and new files are never taken for a pair.
-   */
+  /** The folder checkpoint-best-N appears whole; then the one that was best before goes. */
+  @Override
+  public void best(int step, Consumer<Path> save) {
+    try {
+      folders.appear(BEST + step, save);
+      keep(BEST, 1);
+    } catch (IOException e) {
+      throw failed(BEST + step, e);
+    }
+  }
+
+  /** Into the folder itself; a copy of the best is then superfluous. */
   @Override
   public void finish(Consumer<Path> save) {
     try {
-      Path partial = write("adapter", save);
-      Files.deleteIfExists(folder.resolve(CONFIG));
-      for (Path file : children(partial)) {
-        if (!file.getFileName().toString().equals(CONFIG)) {
-          moveInto(file);
-        }
-      }
-      moveInto(partial.resolve(CONFIG));
-      force(folder);
-      delete(partial);
+      folders.fillParent(CONFIG, save);
+      keep(BEST, 0);
     } catch (IOException e) {
       throw failed("the adapter", e);
+    }
+  }
+
+  @Override
+  public List<String> checkpoints() {
+    try {
+      return Stream.of(saved(CHECKPOINT), saved(BEST))
+          .filter(saved -> !saved.isEmpty())
+          .map(saved -> saved.getLast().getFileName().toString())
+          .toList();
+    } catch (IOException e) {
+      throw new TrainingException(folder + " cannot be read: " + Reason.of(e) + ".", e);
     }
   }
 
@@ -149,38 +161,39 @@ final class RunFolder implements RunOutput {
     }
   }
 
-  private Path write(String name, Consumer<Path> save) throws IOException {
-    Path partial = folder.resolve(PARTIAL + name);
-    delete(partial);
-    Files.createDirectory(partial);
-    try {
-      save.accept(partial);
-      force(partial);
-      return partial;
-    } catch (IOException | RuntimeException e) {
-      delete(partial);
-      throw e;
+  /** Deletes the oldest of a kind until so many are left. */
+  private void keep(String kind, int count) throws IOException {
+    List<Path> saved = saved(kind);
+    for (Path old : saved.subList(0, Math.max(0, saved.size() - count))) {
+      folders.discard(old);
     }
   }
 
-  private void moveInto(Path file) throws IOException {
-    Files.move(
-        file,
-        folder.resolve(file.getFileName()),
-        StandardCopyOption.ATOMIC_MOVE,
-        StandardCopyOption.REPLACE_EXISTING);
+  /** The checkpoints of a kind, by rising step. */
+  private List<Path> saved(String kind) throws IOException {
+    return folders.all().stream()
+        .filter(file -> name(file).matches(kind + "\\d{1,9}"))
+        .sorted(Comparator.comparing(file -> Integer.valueOf(name(file).substring(kind.length()))))
+        .toList();
   }
 
   private TrainingException failed(String what, IOException e) {
     return new TrainingException(
         "%s cannot be written in %s: %s; what is already saved there is whole."
-            .formatted(what, folder, reason(e)),
+            .formatted(what, folder, Reason.of(e)),
         e);
   }
 
   private static boolean isResult(Path file) {
-    String name = file.getFileName().toString();
-    return name.equals(CONFIG) || name.equals(WEIGHTS) || name.matches(CHECKPOINT);
+    return name(file).equals(CONFIG) || name(file).equals(WEIGHTS) || isCheckpoint(file);
+  }
+
+  private static boolean isCheckpoint(Path file) {
+    return name(file).matches("(" + CHECKPOINT + "|" + BEST + ")\\d+");
+  }
+
+  private static String name(Path file) {
+    return file.getFileName().toString();
   }
 
   private static boolean locked(FileChannel channel) throws IOException {
@@ -189,42 +202,5 @@ final class RunFolder implements RunOutput {
     } catch (OverlappingFileLockException e) {
       return false;
     }
-  }
-
-  private static List<Path> children(Path folder) throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.sorted().toList();
-    }
-  }
-
-  /** Deletes a checkpoint, which goes as a whole, like it came. */
-  private void discard(Path checkpoint) throws IOException {
-    if (Files.exists(checkpoint)) {
-      Path old = folder.resolve(PARTIAL + "old-" + checkpoint.getFileName());
-      delete(old);
-      Files.move(checkpoint, old, StandardCopyOption.ATOMIC_MOVE);
-      delete(old);
-    }
-  }
-
-  private static void delete(Path path) throws IOException {
-    if (!Files.exists(path)) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(path)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
-  }
-
-  private static void force(Path folder) throws IOException {
-    try (var channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-      channel.force(true);
-    }
-  }
-
-  private static String reason(IOException e) {
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 }

@@ -1,6 +1,7 @@
 package io.gatun.runtime.train;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -14,7 +15,7 @@ sealed interface RunOutput extends AutoCloseable permits RunFolder, RunOutput.No
    */
   static RunOutput open(TrainingPlan.Output output) {
     return output.folder().isPresent()
-        ? RunFolder.open(output.folder().get(), output.overwrite())
+        ? RunFolder.open(output.folder().get(), output.newest(), output.overwrite())
         : new Nowhere();
   }
 
@@ -34,6 +35,21 @@ sealed interface RunOutput extends AutoCloseable permits RunFolder, RunOutput.No
   void checkpoint(int step, Consumer<Path> save);
 
   /**
+   * Saves the adapter as it is after a step, in place of the best before it.
+   *
+   * @param step optimizer steps done
+   * @param save writes the adapter into an empty folder
+   */
+  void best(int step, Consumer<Path> save);
+
+  /**
+   * The newest checkpoint and the best, as far as there are any.
+   *
+   * @return their names
+   */
+  List<String> checkpoints();
+
+  /**
    * Saves the trained adapter.
    *
    * @param save writes the adapter into an empty folder
@@ -50,6 +66,14 @@ sealed interface RunOutput extends AutoCloseable permits RunFolder, RunOutput.No
 
     @Override
     public void checkpoint(int step, Consumer<Path> save) {}
+
+    @Override
+    public void best(int step, Consumer<Path> save) {}
+
+    @Override
+    public List<String> checkpoints() {
+      return List.of();
+    }
 
     @Override
     public void finish(Consumer<Path> save) {}

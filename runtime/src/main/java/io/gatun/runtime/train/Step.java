@@ -1,7 +1,6 @@
 package io.gatun.runtime.train;
 
 import java.time.Duration;
-import java.util.OptionalDouble;
 
 /**
  * What one optimizer step did.
@@ -18,8 +17,7 @@ import java.util.OptionalDouble;
  * @param computed tokens that went through the model; fewer than {@code tokens} where rows share a
  *     beginning
  * @param duration time of this step
- * @param elapsed time since the run began
- * @param heldOut loss over the held-out rows, at the end of an epoch of a run that has some
+ * @param elapsed time since the run began, without that of evaluations
  */
 public record Step(
     int number,
@@ -33,8 +31,7 @@ public record Step(
     long supervised,
     long computed,
     Duration duration,
-    Duration elapsed,
-    OptionalDouble heldOut) {
+    Duration elapsed) {
 
   /**
    * Speed of this step.

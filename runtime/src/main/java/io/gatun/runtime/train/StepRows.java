@@ -1,34 +1,38 @@
 package io.gatun.runtime.train;
 
-import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Arrays;
 
 /**
  * Which rows each optimizer step of a run takes. Epochs do not mix: the last step of one may be
  * smaller.
  */
 final class StepRows {
-  private final Dataset dataset;
+  private final int rows;
   private final TrainingPlan.Batches batches;
   private int epoch = -1;
   private int[] order = {};
 
-  StepRows(Dataset dataset, TrainingPlan.Batches batches) {
-    this.dataset = dataset;
+  /**
+   * The steps over some rows.
+   *
+   * @param rows their number, at least 1
+   * @param batches how they are put together
+   */
+  StepRows(int rows, TrainingPlan.Batches batches) {
+    this.rows = rows;
     this.batches = batches;
   }
 
   /** Optimizer steps of an epoch. */
   int perEpoch() {
-    return Math.ceilDiv(dataset.size(), batches.rows());
+    return Math.ceilDiv(rows, batches.rows());
   }
 
-  /** The rows of a step, which counts from 1. */
-  List<Example> of(int step) {
+  /** Indices of the rows of a step, which counts from 1. */
+  int[] of(int step) {
     orderOf((step - 1) / perEpoch());
     int first = (step - 1) % perEpoch() * batches.rows();
-    int end = Math.min(first + batches.rows(), dataset.size());
-    return IntStream.range(first, end).mapToObj(i -> dataset.row(order[i])).toList();
+    return Arrays.copyOfRange(order, first, Math.min(first + batches.rows(), rows));
   }
 
   private void orderOf(int wanted) {
@@ -36,16 +40,19 @@ final class StepRows {
       epoch = wanted;
       order =
           batches.shuffled()
-              ? EpochOrder.shuffled(batches.seed(), epoch, dataset.size())
-              : EpochOrder.sequential(dataset.size());
+              ? EpochOrder.shuffled(batches.seed(), epoch, rows)
+              : EpochOrder.sequential(rows);
     }
   }
 
-  /** Passes over the rows done with a step. */
+  /** Passes over the rows done with a step; none with step 0. */
   double epochs(int step) {
+    if (step == 0) {
+      return 0;
+    }
     int whole = (step - 1) / perEpoch();
-    int rows = ((step - 1) % perEpoch() + 1) * batches.rows();
-    return whole + Math.min(1, rows / (double) dataset.size());
+    int done = ((step - 1) % perEpoch() + 1) * batches.rows();
+    return whole + Math.min(1, done / (double) rows);
   }
 
   /** Whether an epoch ends with a step. */

@@ -1,15 +1,12 @@
 package io.gatun.runtime.train;
 
 import io.gatun.runtime.adapter.LoraAdapter;
-import io.gatun.runtime.model.Batch;
 import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.model.Loss;
-import io.gatun.runtime.model.TrainPass;
 import java.lang.foreign.Arena;
 import java.util.Optional;
-import java.util.function.Consumer;
 
-/** Trains an adapter on a decoder that does not change. */
+/** Trains an adapter on a model that does not change. */
 public final class Training {
   private Training() {}
 
@@ -21,67 +18,76 @@ public final class Training {
    * @param rows what it is trained on
    * @param plan how the run goes
    * @param listener told of every step, on this thread
-   * @return the last step
+   * @return how the run ended
    * @throws TrainingException where rows do not suit the model, the output folder is taken, or loss
    *     or gradient are no longer finite
    */
-  public static Step run(
+  public static TrainingResult run(
       Decoder decoder,
       LoraAdapter adapter,
       Dataset rows,
       TrainingPlan plan,
-      Consumer<Step> listener) {
+      TrainingListener listener) {
     return run(decoder, adapter, rows, Optional.empty(), plan, listener);
   }
 
   /**
-   * Trains an adapter and measures the loss over held-out rows after each epoch and at the end.
+   * Trains an adapter and measures it on held-out rows: before the first step, as often as the plan
+   * says, and after the last step.
    *
    * @param decoder the base
-   * @param adapter what is trained, in place
+   * @param adapter what is trained, in place; in the end that of the best evaluation, where the
+   *     plan keeps it
    * @param rows what it is trained on
    * @param heldOut what it is measured on
    * @param plan how the run goes
-   * @param listener told of every step, on this thread
-   * @return the last step
-   * @throws TrainingException where rows do not suit the model, the output folder is taken, or loss
-   *     or gradient are no longer finite
+   * @param listener told of every step and evaluation, on this thread
+   * @return how the run ended
+   * @throws TrainingException where rows do not suit the model, the plan does not suit the rows,
+   *     the output folder is taken, or loss or gradient are no longer finite
    */
-  public static Step run(
+  public static TrainingResult run(
       Decoder decoder,
       LoraAdapter adapter,
       Dataset rows,
-      Optional<Dataset> heldOut,
+      Optional<HeldOut> heldOut,
       TrainingPlan plan,
-      Consumer<Step> listener) {
-    var setup = new RunSetup(decoder, adapter, rows, heldOut, plan);
+      TrainingListener listener) {
+    return run(new LanguageTask(decoder, adapter, rows, heldOut, plan), plan, listener);
+  }
+
+  private static TrainingResult run(Task task, TrainingPlan plan, TrainingListener listener) {
+    var setup = new RunSetup(task, plan);
     try (var arena = Arena.ofConfined();
         var output = RunOutput.open(plan.output())) {
-      var pass = TrainPass.allocate(decoder, adapter, setup.tokens(), setup.keptBlocks(), arena);
-      var gradients = pass.gradients();
-      var optimizer = new Optimizer(plan.optimizer(), adapter.parameters(), gradients.sum(), arena);
+      var pass = task.allocate(arena);
+      var optimizer = new Optimizer(plan.optimizer(), task.parameters(), pass.gradients(), arena);
       var record = new RunRecord(setup, output, listener);
+      var evaluations = new Evaluations(setup, pass, record, output, arena);
 
-      for (int number = 1; number <= setup.steps(); number++) {
+      evaluations.before();
+      for (int number = 1; number <= setup.steps() && !evaluations.stop(); number++) {
         record.begin();
-        gradients.zero();
-        var micro = setup.microBatches(number);
+        pass.zeroGradients();
+        var micro = pass.microBatches(setup.rows().of(number));
         var loss = Loss.ZERO;
-        for (Batch batch : micro) {
-          loss = loss.plus(pass.run(batch, plan.batches().seed(), number));
+        for (Task.MicroBatch batch : micro) {
+          loss = loss.plus(batch.run(plan.batches().seed(), number));
         }
         double norm = optimizer.gradientNorm(loss.weight());
         record.requireFinite(number, loss.mean(), norm);
         double rate = plan.learningRate().at(number, setup.steps());
         optimizer.step(rate, norm, loss.weight());
 
-        record.step(number, micro, loss, norm, rate, pass);
-        if (setup.checkpointAt(number)) {
-          output.checkpoint(number, adapter::save);
+        record.step(number, micro, loss, norm, rate);
+        evaluations.after(number);
+        if (setup.savesAfter(number)) {
+          output.checkpoint(number, task::save);
         }
       }
-      output.finish(adapter::save);
-      return record.last();
+      evaluations.restoreBest();
+      output.finish(task::save);
+      return record.end(evaluations.result(record.last()));
     }
   }
 }

@@ -12,63 +12,16 @@ import java.util.Optional;
  * @param optimizer AdamW and clipping
  * @param recompute whether blocks are computed again on the way back, which saves memory
  * @param output what is left on disk
+ * @param evaluation when it is measured on held-out rows, and what follows from that
  */
 public record TrainingPlan(
-    Length length,
+    TrainingLength length,
     Batches batches,
     LearningRate learningRate,
     Optimizer.Settings optimizer,
     Recompute recompute,
-    Output output) {
-
-  /** How long a run goes. */
-  public sealed interface Length {
-    /**
-     * Optimizer steps of the run.
-     *
-     * @param perEpoch optimizer steps of an epoch
-     * @return steps, at least 1
-     */
-    int steps(int perEpoch);
-
-    /**
-     * Passes over all rows.
-     *
-     * @param count more than 0; the last may be a part of one
-     */
-    record Epochs(double count) implements Length {
-      /** Checks the count. */
-      public Epochs {
-        if (!(count > 0 && count <= 1e6)) {
-          throw new IllegalArgumentException("A run needs more than 0 epochs, not " + count + ".");
-        }
-      }
-
-      @Override
-      public int steps(int perEpoch) {
-        return Math.toIntExact((long) Math.ceil(count * perEpoch));
-      }
-    }
-
-    /**
-     * Optimizer steps.
-     *
-     * @param count more than 0
-     */
-    record Steps(int count) implements Length {
-      /** Checks the count. */
-      public Steps {
-        if (count < 1) {
-          throw new IllegalArgumentException("A run needs at least 1 step, not " + count + ".");
-        }
-      }
-
-      @Override
-      public int steps(int perEpoch) {
-        return count;
-      }
-    }
-  }
+    Output output,
+    Evaluation evaluation) {
 
   /**
    * What goes into an optimizer step: {@code size} times {@code accumulation} rows, fewer at the
@@ -107,14 +60,19 @@ public record TrainingPlan(
    *
    * @param folder where metrics.jsonl, checkpoints and the trained adapter go; empty for nowhere
    * @param every steps between two checkpoints; 0 for none
+   * @param newest how many of the newest checkpoints stay; 0 for all
    * @param overwrite whether results of an earlier run in the folder may be replaced
    */
-  public record Output(Optional<Path> folder, int every, boolean overwrite) {
-    /** Checks the interval. */
+  public record Output(Optional<Path> folder, int every, int newest, boolean overwrite) {
+    /** Checks the counts. */
     public Output {
       if (every < 0) {
         throw new IllegalArgumentException(
             "Checkpoints come every 1 or more steps, or never with 0, not " + every + ".");
+      }
+      if (newest < 0) {
+        throw new IllegalArgumentException(
+            "The newest 1 or more checkpoints stay, or all with 0, not " + newest + ".");
       }
     }
   }
@@ -137,12 +95,13 @@ public record TrainingPlan(
    */
   public static TrainingPlan defaults() {
     return new TrainingPlan(
-        new Length.Epochs(3),
+        new TrainingLength.Epochs(3),
         new Batches(8, 1, 1024, true, 42),
         new LearningRate(2e-4, new Schedule.Linear(), Portion.steps(0)),
         new Optimizer.Settings(0.9, 0.999, 1e-8, 0, 1),
         Recompute.AUTO,
-        new Output(Optional.empty(), 0, false));
+        new Output(Optional.empty(), 0, 0, false),
+        Evaluation.defaults());
   }
 
   /**
@@ -152,8 +111,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan withEpochs(double count) {
-    return new TrainingPlan(
-        new Length.Epochs(count), batches, learningRate, optimizer, recompute, output);
+    return with(new TrainingLength.Epochs(count));
   }
 
   /**
@@ -163,8 +121,12 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan withSteps(int count) {
+    return with(new TrainingLength.Steps(count));
+  }
+
+  private TrainingPlan with(TrainingLength changed) {
     return new TrainingPlan(
-        new Length.Steps(count), batches, learningRate, optimizer, recompute, output);
+        changed, batches, learningRate, optimizer, recompute, output, evaluation);
   }
 
   /**
@@ -174,7 +136,8 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Batches changed) {
-    return new TrainingPlan(length, changed, learningRate, optimizer, recompute, output);
+    return new TrainingPlan(
+        length, changed, learningRate, optimizer, recompute, output, evaluation);
   }
 
   /**
@@ -231,7 +194,8 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(LearningRate changed) {
-    return new TrainingPlan(length, batches, changed, optimizer, recompute, output);
+    return new TrainingPlan(
+        length, batches, changed, optimizer, recompute, output, evaluation);
   }
 
   /**
@@ -262,7 +226,8 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Optimizer.Settings changed) {
-    return new TrainingPlan(length, batches, learningRate, changed, recompute, output);
+    return new TrainingPlan(
+        length, batches, learningRate, changed, recompute, output, evaluation);
   }
 
   /**
@@ -272,7 +237,8 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Recompute changed) {
-    return new TrainingPlan(length, batches, learningRate, optimizer, changed, output);
+    return new TrainingPlan(
+        length, batches, learningRate, optimizer, changed, output, evaluation);
   }
 
   /**
@@ -282,7 +248,19 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Output changed) {
-    return new TrainingPlan(length, batches, learningRate, optimizer, recompute, changed);
+    return new TrainingPlan(
+        length, batches, learningRate, optimizer, recompute, changed, evaluation);
+  }
+
+  /**
+   * With other evaluations.
+   *
+   * @param changed when, by what, and what follows
+   * @return the changed plan
+   */
+  public TrainingPlan with(Evaluation changed) {
+    return new TrainingPlan(
+        length, batches, learningRate, optimizer, recompute, output, changed);
   }
 
   /**
@@ -292,6 +270,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan withOutput(Path folder) {
-    return with(new Output(Optional.of(folder), output.every(), output.overwrite()));
+    return with(
+        new Output(Optional.of(folder), output.every(), output.newest(), output.overwrite()));
   }
 }

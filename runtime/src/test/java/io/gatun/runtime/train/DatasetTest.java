@@ -1,6 +1,7 @@
 package io.gatun.runtime.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,6 +10,7 @@ import io.gatun.runtime.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -176,5 +178,35 @@ class DatasetTest {
     assertTrue(e.getMessage().contains("mine, row 4"), e.getMessage());
     assertThrows(DatasetException.class, () -> Dataset.of("mine", List.of()));
     assertThrows(IllegalArgumentException.class, () -> new Dataset.Options(1, true));
+  }
+
+  @Test
+  void aSplitIsAllOfTheRowsOnceAndAlwaysTheSame() {
+    var rows = TinyModel.rows(20);
+    var parts = rows.split(0.25, 7);
+    assertEquals(5, parts.heldOut().size());
+    assertEquals(15, parts.rows().size());
+    List<Integer> lines = new ArrayList<>(lines(parts.rows()));
+    lines.addAll(lines(parts.heldOut()));
+    assertEquals(lines(rows), lines.stream().sorted().toList());
+    assertEquals(lines(parts.heldOut()), lines(parts.heldOut()).stream().sorted().toList());
+    assertEquals(lines(parts.heldOut()), lines(rows.split(0.25, 7).heldOut()));
+    assertNotEquals(lines(parts.heldOut()), lines(rows.split(0.25, 8).heldOut()));
+    assertTrue(lines(rows.split(0.5, 7).heldOut()).containsAll(lines(parts.heldOut())));
+    assertEquals("random rows, held out", parts.heldOut().statistics().name());
+  }
+
+  @Test
+  void aSplitLeavesARowOnEachSide() {
+    var two = TinyModel.rows(2);
+    assertEquals(1, two.split(0.99, 1).rows().size());
+    assertEquals(1, two.split(1e-9, 1).heldOut().size());
+    var e = assertThrows(DatasetException.class, () -> TinyModel.rows(1).split(0.5, 1));
+    assertTrue(e.getMessage().contains("holds one row"), e.getMessage());
+    assertThrows(IllegalArgumentException.class, () -> two.split(1, 1));
+  }
+
+  private static List<Integer> lines(Dataset rows) {
+    return rows.rows().stream().map(Example::line).toList();
   }
 }

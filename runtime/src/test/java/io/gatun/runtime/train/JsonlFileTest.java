@@ -20,7 +20,7 @@ class JsonlFileTest {
     Path file = folder.resolve("rows.jsonl");
     Files.write(file, bytes);
     List<String> rows = new ArrayList<>();
-    JsonlFile.forEach(file, (place, row) -> rows.add(place.line() + ":" + row));
+    JsonlFile.forEach(file, "{}", (place, row) -> rows.add(place.line() + ":" + row));
     return rows;
   }
 
@@ -72,10 +72,10 @@ class JsonlFileTest {
   @Test
   void refusesFoldersAndMissingFiles() {
     var e =
-        assertThrows(DatasetException.class, () -> JsonlFile.forEach(folder, (place, row) -> {}));
+        assertThrows(DatasetException.class, () -> JsonlFile.forEach(folder, "{}", (place, row) -> {}));
     assertTrue(e.getMessage().contains("is a folder"));
     Path absent = folder.resolve("absent.jsonl");
-    e = assertThrows(DatasetException.class, () -> JsonlFile.forEach(absent, (place, row) -> {}));
+    e = assertThrows(DatasetException.class, () -> JsonlFile.forEach(absent, "{}", (place, row) -> {}));
     assertTrue(e.getMessage().contains("does not exist"));
   }
 }

@@ -9,19 +9,18 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalDouble;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ProgressTest {
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
   private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
 
-  /** Step number {@code n} of 5: loss n, 100 tokens, a second, held-out loss at the last. */
+  /** Step number {@code n} of 5: loss n, 100 tokens, a second. */
   private static Step step(int n) {
-    var heldOut = n == 5 ? OptionalDouble.of(9) : OptionalDouble.empty();
     var second = Duration.ofSeconds(1);
     return new Step(
-        n, 5, n / 5.0, n, 0.5, 1e-3, 4, 100, 20, 60, second, second.multipliedBy(n), heldOut);
+        n, 5, n / 5.0, n, 0.5, 1e-3, 4, 100, 20, 60, second, second.multipliedBy(n));
   }
 
   private List<String> lines() {
@@ -32,7 +31,7 @@ class ProgressTest {
   void linesComeAtIntervalsWithTheMeanLossSinceTheLast() {
     try (var progress = Progress.lines(out, 2)) {
       for (int n = 1; n <= 5; n++) {
-        progress.accept(step(n));
+        progress.step(step(n));
       }
     }
     assertEquals(
@@ -40,21 +39,46 @@ class ProgressTest {
             "step 1/5  epoch 0.20  loss 1.0000  grad 0.500  lr 1.00e-03  100 tok/s  0:04 left",
             "step 2/5  epoch 0.40  loss 2.0000  grad 0.500  lr 1.00e-03  100 tok/s  0:03 left",
             "step 4/5  epoch 0.80  loss 3.5000  grad 0.500  lr 1.00e-03  100 tok/s  0:01 left",
-            "step 5/5  epoch 1.00  loss 5.0000  grad 0.500  lr 1.00e-03  100 tok/s  0:00 left"
-                + "  held-out loss 9.0000"),
+            "step 5/5  epoch 1.00  loss 5.0000  grad 0.500  lr 1.00e-03  100 tok/s  0:00 left"),
+        lines());
+  }
+
+  private static Measurement measurement(int step, boolean best) {
+    var figures = Map.of(Metric.LOSS, 2.0, Metric.EXACT_MATCH, 0.075);
+    return new Measurement(step, 5, step / 5.0, figures, Duration.ofMillis(1500), best);
+  }
+
+  @Test
+  void evaluationsHaveLinesOfTheirOwn() {
+    try (var progress = Progress.lines(out, 5)) {
+      progress.evaluation(measurement(0, false));
+      progress.step(step(1));
+      progress.evaluation(measurement(1, true));
+    }
+    assertEquals(
+        List.of(
+            "step 0/5  evaluation  loss 2.0000  exact match 7.5 %  1.5 s",
+            "step 1/5  epoch 0.20  loss 1.0000  grad 0.500  lr 1.00e-03  100 tok/s  0:04 left",
+            "step 1/5  evaluation  loss 2.0000  exact match 7.5 %  1.5 s  best so far"),
         lines());
   }
 
   @Test
-  void aBarShowsLossAndSpeed() {
+  void aBarShowsLossSpeedAndTheLastEvaluation() {
     try (var progress = Progress.bar(out, 2)) {
+      progress.evaluation(measurement(0, false));
       for (int n = 1; n <= 5; n++) {
-        progress.accept(step(n));
+        progress.step(step(n));
+        if (n == 4) {
+          progress.evaluation(measurement(4, true));
+        }
       }
     }
     String shown = bytes.toString(StandardCharsets.UTF_8);
+    assertTrue(shown.startsWith("step 0/5  evaluation  loss 2.0000"), shown);
     assertTrue(shown.contains("5/5"), shown);
-    assertTrue(shown.contains("loss 5.0000, held out 9.0000"), shown);
+    assertTrue(shown.contains("loss 5.0000, held out 2.0000 7.5 %"), shown);
+    assertEquals(1, shown.split("evaluation").length - 1, "no line breaks the bar");
   }
 
   @Test

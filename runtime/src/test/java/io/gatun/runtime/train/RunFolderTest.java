@@ -44,7 +44,7 @@ class RunFolderTest {
 
   @Test
   void aRunLeavesMetricsCheckpointsAndTheAdapter() throws IOException {
-    try (var run = RunFolder.open(temporary, false)) {
+    try (var run = RunFolder.open(temporary, 0, false)) {
       run.metrics(JsonNodeFactory.instance.objectNode().put("step", 1));
       run.metrics(JsonNodeFactory.instance.objectNode().put("step", 2));
       run.checkpoint(2, adapter("two"));
@@ -65,14 +65,14 @@ class RunFolderTest {
 
   @Test
   void resultsOfAnEarlierRunAreNotOverwrittenUnasked() throws IOException {
-    try (var run = RunFolder.open(temporary, false)) {
+    try (var run = RunFolder.open(temporary, 0, false)) {
       run.metrics(JsonNodeFactory.instance.objectNode().put("step", 1));
       run.checkpoint(7, adapter("old"));
     }
-    var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, false));
+    var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, 0, false));
     assertTrue(e.getMessage().contains("already holds checkpoint-7"), e.getMessage());
     assertEquals("{\"step\":1}\n", Files.readString(temporary.resolve("metrics.jsonl")));
-    try (var run = RunFolder.open(temporary, true)) {
+    try (var run = RunFolder.open(temporary, 0, true)) {
       run.finish(adapter("new"));
     }
     assertEquals(
@@ -80,9 +80,53 @@ class RunFolderTest {
   }
 
   @Test
+  void theBestSoFarIsThereUntilTheResultIs() throws IOException {
+    try (var run = RunFolder.open(temporary, 0, false)) {
+      run.best(9, adapter("nine"));
+      assertEquals(List.of("checkpoint-best-9"), run.checkpoints());
+      run.best(10, adapter("ten"));
+      run.checkpoint(11, adapter("eleven"));
+      assertEquals(List.of("checkpoint-11", "checkpoint-best-10"), run.checkpoints());
+      assertEquals(
+          List.of(
+              "checkpoint-11/adapter_config.json",
+              "checkpoint-11/adapter_model.safetensors",
+              "checkpoint-best-10/adapter_config.json",
+              "checkpoint-best-10/adapter_model.safetensors",
+              "metrics.jsonl"),
+          files());
+      run.finish(adapter("ten"));
+      assertEquals(List.of("checkpoint-11"), run.checkpoints());
+    }
+  }
+
+  @Test
+  void onlyTheNewestCheckpointsStayBesideTheBest() throws IOException {
+    try (var run = RunFolder.open(temporary, 2, false)) {
+      run.best(8, adapter("best"));
+      for (int step = 8; step <= 12; step++) {
+        run.checkpoint(step, adapter("step"));
+      }
+    }
+    assertEquals(
+        List.of("checkpoint-11", "checkpoint-12", "checkpoint-best-8"),
+        files().stream()
+            .filter(file -> file.endsWith("adapter_config.json"))
+            .map(file -> file.substring(0, file.indexOf('/')))
+            .toList());
+  }
+
+  @Test
+  void whatIsInTheWayIsNamed() throws IOException {
+    Path file = Files.writeString(temporary.resolve("taken"), "");
+    var e = assertThrows(TrainingException.class, () -> RunFolder.open(file, 0, true));
+    assertTrue(e.getMessage().contains("taken is a file, not a folder"), e.getMessage());
+  }
+
+  @Test
   void twoRunsDoNotShareAFolder() throws IOException {
-    try (var run = RunFolder.open(temporary, false)) {
-      var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, true));
+    try (var run = RunFolder.open(temporary, 0, false)) {
+      var e = assertThrows(TrainingException.class, () -> RunFolder.open(temporary, 0, true));
       assertTrue(e.getMessage().contains("Another run"), e.getMessage());
       run.finish(adapter("first"));
     }
@@ -90,7 +134,7 @@ class RunFolderTest {
 
   @Test
   void aFailedSaveLeavesTheEarlierAdapterWhole() throws IOException {
-    try (var run = RunFolder.open(temporary, false)) {
+    try (var run = RunFolder.open(temporary, 0, false)) {
       run.finish(adapter("good"));
       assertThrows(
           UncheckedIOException.class,
@@ -110,7 +154,7 @@ class RunFolderTest {
     Path full = Path.of("/dev/full");
     assumeTrue(Files.exists(full), "only Linux has a device that is always full");
     Path link = Files.createSymbolicLink(temporary.resolve("metrics.jsonl"), full);
-    try (var run = RunFolder.open(temporary, false)) {
+    try (var run = RunFolder.open(temporary, 0, false)) {
       var line = JsonNodeFactory.instance.objectNode().put("step", 1);
       var e = assertThrows(TrainingException.class, () -> run.metrics(line));
       assertTrue(e.getMessage().contains("No space left on device"), e.getMessage());
@@ -122,7 +166,7 @@ class RunFolderTest {
   /** Saves checkpoints for ever; the content of both files of an adapter is its number. */
   static final class Saves {
     public static void main(String[] arguments) {
-      try (var run = RunFolder.open(Path.of(arguments[0]), true)) {
+      try (var run = RunFolder.open(Path.of(arguments[0]), 0, true)) {
         for (int step = 1; ; step++) {
           String content = "%08d\n".formatted(step).repeat(20_000);
           run.metrics(JsonNodeFactory.instance.objectNode().put("step", step));
@@ -162,7 +206,7 @@ class RunFolderTest {
         assertWhole(temporary);
       }
     }
-    RunFolder.open(temporary, true).close();
+    RunFolder.open(temporary, 0, true).close();
     assertFalse(files().stream().anyMatch(file -> file.startsWith(".partial")));
   }
 

@@ -23,7 +23,7 @@ class TrainingOutputTest {
   private TrainingPlan plan(int steps, int every) {
     return TrainingPlan.defaults()
         .withSteps(steps)
-        .with(new TrainingPlan.Output(Optional.of(temporary), every, false));
+        .with(new TrainingPlan.Output(Optional.of(temporary), every, 0, false));
   }
 
   private static List<JsonNode> metrics(Path folder) throws IOException {
@@ -38,13 +38,14 @@ class TrainingOutputTest {
     try (var model = TinyModel.open()) {
       var adapter = model.adapter(0);
       var rows = TinyModel.rows(16);
-      var last = Training.run(model.decoder, adapter, rows, plan(5, 2), step -> {});
+      var result = Training.run(model.decoder, adapter, rows, plan(5, 2), step -> {});
       var lines = metrics(temporary);
-      assertEquals(6, lines.size());
+      assertEquals(7, lines.size());
       assertEquals(5, lines.getFirst().get("steps").asInt());
       assertEquals(adapter.parameterCount(), lines.getFirst().at("/adapter/parameters").asLong());
       assertEquals(16, lines.getFirst().at("/data/rows").asInt());
-      assertEquals(last.loss(), lines.getLast().get("loss").asDouble());
+      assertEquals(result.last().loss(), lines.get(5).get("loss").asDouble());
+      assertEquals(5, lines.getLast().get("end").asInt());
       for (String name : List.of("checkpoint-2", "checkpoint-4", "")) {
         var loaded = LoraAdapter.load(temporary.resolve(name), model.decoder, model.arena);
         assertEquals(adapter.config().rank(), loaded.config().rank());
@@ -82,7 +83,7 @@ class TrainingOutputTest {
         var plan =
             TrainingPlan.defaults()
                 .withSteps(1_000_000)
-                .with(new TrainingPlan.Output(Optional.of(Path.of(arguments[0])), 1, true));
+                .with(new TrainingPlan.Output(Optional.of(Path.of(arguments[0])), 1, 0, true));
         Training.run(model.decoder, model.adapter(0), TinyModel.rows(8), plan, step -> {});
       }
     }

@@ -1,0 +1,92 @@
+package io.gatun.runtime.train;
+
+import java.util.DoubleSummaryStatistics;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * What classification data holds.
+ *
+ * @param name file of the rows
+ * @param rows their number
+ * @param tokens their tokens
+ * @param longest tokens of the longest row
+ * @param maxLength rows are cut to this many tokens
+ * @param cut rows that were longer
+ * @param labels what their labels are, in words
+ */
+public record ClassificationStatistics(
+    String name, int rows, long tokens, int longest, int maxLength, int cut, String labels) {
+  private static final int SHOWN = 8; // labels in a line
+
+  static ClassificationStatistics of(
+      String name, Labels labels, List<LabelledExample> rows, int maxLength, int cut) {
+    return new ClassificationStatistics(
+        name,
+        rows.size(),
+        rows.stream().mapToLong(TokenRow::tokens).sum(),
+        rows.stream().mapToInt(TokenRow::tokens).max().orElse(0),
+        maxLength,
+        cut,
+        labels.kind() == Labels.Kind.REGRESSION ? range(rows) : counts(labels, rows));
+  }
+
+  private static String range(List<LabelledExample> rows) {
+    var values = new DoubleSummaryStatistics();
+    for (LabelledExample row : rows) {
+      if (row.label() instanceof Label.Value(double number)) {
+        values.accept(number);
+      }
+    }
+    return "values from %s to %s".formatted(values.getMin(), values.getMax());
+  }
+
+  private static String counts(Labels labels, List<LabelledExample> rows) {
+    int[] counts = new int[labels.names().size()];
+    for (LabelledExample row : rows) {
+      switch (row.label()) {
+        case Label.One(int index) -> counts[index]++;
+        case Label.Several(var indices) -> indices.forEach(index -> counts[index]++);
+        case Label.Value _ -> throw new IllegalArgumentException("a number is no label");
+      }
+    }
+    String first =
+        IntStream.range(0, Math.min(SHOWN, counts.length))
+            .mapToObj(i -> labels.names().get(i) + " " + counts[i])
+            .collect(Collectors.joining(", "));
+    return counts.length > SHOWN
+        ? "%d labels: %s and %d more".formatted(counts.length, first, counts.length - SHOWN)
+        : "%d labels: %s".formatted(counts.length, first);
+  }
+
+  /**
+   * The counts in a line.
+   *
+   * @return for a log
+   */
+  public String summary() {
+    return String.format(
+        Locale.ROOT,
+        "%s: %,d rows (%s), %,d tokens, longest row %,d",
+        name,
+        rows,
+        labels,
+        tokens,
+        longest);
+  }
+
+  /**
+   * What somebody should know before training on these rows.
+   *
+   * @return sentences, often none
+   */
+  public List<String> warnings() {
+    return cut == 0
+        ? List.of()
+        : List.of(
+            "%s: %d of the rows are longer than %d tokens and were cut; what counts may stand at their ends."
+                .formatted(name, cut, maxLength));
+  }
+}

@@ -1,0 +1,236 @@
+package io.gatun.runtime.train;
+
+import io.gatun.kernels.Matrix;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.generate.ExactMatch;
+import io.gatun.runtime.model.Batch;
+import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.Loss;
+import io.gatun.runtime.model.Sequence;
+import io.gatun.runtime.model.TrainPass;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A decoder's adapter that learns to continue text. */
+final class LanguageTask implements Task {
+  private final Decoder decoder;
+  private final LoraAdapter adapter;
+  private final Dataset rows;
+  private final Optional<HeldOut> heldOut;
+  private final TrainingPlan plan;
+  private final int keptBlocks;
+
+  /** Refuses rows that do not suit the model. */
+  LanguageTask(
+      Decoder decoder,
+      LoraAdapter adapter,
+      Dataset rows,
+      Optional<HeldOut> heldOut,
+      TrainingPlan plan) {
+    this.decoder = decoder;
+    this.adapter = adapter;
+    this.rows = rows;
+    this.heldOut = heldOut;
+    this.plan = plan;
+    requireFit(rows);
+    heldOut.map(HeldOut::rows).ifPresent(this::requireFit);
+    this.keptBlocks = keptBlocks();
+  }
+
+  private void requireFit(Dataset dataset) {
+    int context = decoder.config().contextLength();
+    int vocabulary = decoder.config().vocabulary();
+    for (Example row : dataset.rows()) {
+      String place = dataset.statistics().name() + ", row " + row.line();
+      if (row.tokens() > context) {
+        throw new TrainingException(
+            "%s has %,d tokens, the context of the model is %,d; cut rows to that with the maximum length."
+                .formatted(place, row.tokens(), context));
+      }
+      for (int id : row.ids()) {
+        if (id < 0 || id >= vocabulary) {
+          throw new TrainingException(
+              "%s has the token %,d, the model knows %,d; the tokenizer belongs to another model."
+                  .formatted(place, id, vocabulary));
+        }
+      }
+    }
+  }
+
+  @Override
+  public List<Example> rows() {
+    return rows.rows();
+  }
+
+  @Override
+  public Matrix parameters() {
+    return adapter.parameters();
+  }
+
+  @Override
+  public Set<Metric> metrics() {
+    if (heldOut.isEmpty()) {
+      return Set.of();
+    }
+    var metrics = EnumSet.of(Metric.LOSS, Metric.PERPLEXITY);
+    heldOut.get().questions().ifPresent(_ -> metrics.add(Metric.EXACT_MATCH));
+    return metrics;
+  }
+
+  @Override
+  public Pass allocate(Arena arena) {
+    return new Run(TrainPass.allocate(decoder, adapter, tokens(), keptBlocks, arena));
+  }
+
+  @Override
+  public void save(Path folder) {
+    adapter.save(folder);
+  }
+
+  @Override
+  public void describe(ObjectNode header) {
+    var config = decoder.config();
+    header
+        .putObject("model")
+        .put("type", config.modelType())
+        .put("layers", config.layers())
+        .put("hidden", config.hidden())
+        .put("vocabulary", config.vocabulary())
+        .put("compute", decoder.compute().name())
+        .put("kept_blocks", keptBlocks);
+    header
+        .putObject("adapter")
+        .put("rank", adapter.config().rank())
+        .put("alpha", adapter.config().alpha())
+        .put("dropout", adapter.config().dropout())
+        .put("modules", adapter.layers().size())
+        .put("parameters", adapter.parameterCount());
+    rows.statistics().describe(header.putObject("data"));
+    heldOut.ifPresent(held -> {
+      var node = header.putObject("held_out");
+      held.rows().statistics().describe(node);
+      held.questions().ifPresent(questions -> node.put("questions", questions.size()));
+      if (!held.lines().isEmpty()) {
+        held.lines().forEach(node.putArray("lines")::add);
+      }
+    });
+  }
+
+  /** Most tokens of a micro-batch. */
+  private int tokens() {
+    int longest = rows.statistics().longest();
+    if (heldOut.isPresent()) {
+      longest = Math.max(longest, heldOut.get().rows().statistics().longest());
+    }
+    return Math.max(longest, plan.batches().tokens());
+  }
+
+  /** How many blocks keep what the way back needs, the others being computed again. */
+  private int keptBlocks() {
+    int layers = decoder.config().layers();
+    return switch (plan.recompute()) {
+      case ON -> 0;
+      case OFF -> layers;
+      case AUTO -> {
+        var memory = decoder.device().memory();
+        long room = (memory.capacity() - memory.allocated()) / 2;
+        int kept = layers;
+        while (kept > 0 && TrainPass.memory(decoder, adapter, tokens(), kept).bytes() > room) {
+          kept--;
+        }
+        yield kept;
+      }
+    };
+  }
+
+  private List<Batch> batches(List<Example> examples, boolean mayShare) {
+    boolean share = mayShare && !decoder.config().rope().dependsOnLength();
+    List<Sequence> sequences = new ArrayList<>();
+    int first = 0;
+    for (Example example : examples) {
+      sequences.add(new Sequence(example.ids(), weights(example), first));
+      first += example.tokens();
+    }
+    return MicroBatches.cut(
+            examples.stream().map(Example::ids).toList(), plan.batches().tokens(), share)
+        .stream()
+        .map(rows -> Batch.pack(rows.stream().map(sequences::get).toList(), share))
+        .toList();
+  }
+
+  private static float[] weights(Example example) {
+    float[] weights = new float[example.tokens()];
+    for (int i = 1; i < weights.length; i++) {
+      weights[i] = example.learned()[i] ? 1 : 0;
+    }
+    return weights;
+  }
+
+  /** The task with the memory to run it. */
+  private final class Run implements Pass {
+    private final TrainPass pass;
+
+    Run(TrainPass pass) {
+      this.pass = pass;
+    }
+
+    @Override
+    public Matrix gradients() {
+      return pass.gradients().sum();
+    }
+
+    @Override
+    public void zeroGradients() {
+      pass.gradients().zero();
+    }
+
+    @Override
+    public List<MicroBatch> microBatches(int[] indices) {
+      var examples = IntStream.of(indices).mapToObj(rows::row).toList();
+      return batches(examples, adapter.config().dropout() == 0).stream()
+          .<MicroBatch>map(batch -> new Packed(pass, batch))
+          .toList();
+    }
+
+    @Override
+    public Map<Metric, Double> evaluate() {
+      var held = heldOut.orElseThrow();
+      var loss = Loss.ZERO;
+      for (Batch batch : batches(held.rows().rows(), true)) {
+        loss = loss.plus(pass.evaluate(batch));
+      }
+      var figures = new EnumMap<Metric, Double>(Metric.class);
+      figures.put(Metric.LOSS, loss.mean());
+      figures.put(Metric.PERPLEXITY, Math.exp(loss.mean()));
+      held.questions()
+          .ifPresent(questions -> figures.put(Metric.EXACT_MATCH, exactMatch(questions)));
+      return figures;
+    }
+
+    private double exactMatch(ExactMatch questions) {
+      var graded = questions.ask(decoder, Optional.of(adapter));
+      return ExactMatch.right(graded) / (double) questions.size();
+    }
+  }
+
+  private record Packed(TrainPass pass, Batch batch) implements MicroBatch {
+    @Override
+    public int tokens() {
+      return batch.tokens();
+    }
+
+    @Override
+    public Loss run(long seed, int step) {
+      return pass.run(batch, seed, step);
+    }
+  }
+}

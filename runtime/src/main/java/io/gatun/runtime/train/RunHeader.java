@@ -1,0 +1,47 @@
+package io.gatun.runtime.train;
+
+import java.time.Instant;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The first line of metrics.jsonl: what is trained on what, and how. */
+final class RunHeader {
+  private RunHeader() {}
+
+  static ObjectNode of(RunSetup setup) {
+    var header =
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("run", "train")
+            .put("started", Instant.now().toString())
+            .put("steps", setup.steps());
+    setup.task().describe(header);
+    plan(header.putObject("plan"), setup);
+    if (setup.hasEvaluations()) {
+      evaluation(header.putObject("evaluation"), setup.plan().evaluation());
+    }
+    return header;
+  }
+
+  private static void plan(ObjectNode node, RunSetup setup) {
+    var plan = setup.plan();
+    node.put("batch_size", plan.batches().size())
+        .put("accumulation", plan.batches().accumulation())
+        .put("micro_batch_tokens", plan.batches().tokens())
+        .put("shuffled", plan.batches().shuffled())
+        .put("seed", plan.batches().seed())
+        .put("learning_rate", plan.learningRate().peak())
+        .put("schedule", plan.learningRate().schedule().title())
+        .put("warmup_steps", plan.learningRate().warmup().of(setup.steps()))
+        .put("weight_decay", plan.optimizer().weightDecay())
+        .put("max_grad_norm", plan.optimizer().maxGradNorm());
+  }
+
+  private static void evaluation(ObjectNode node, Evaluation evaluation) {
+    node.put("every", evaluation.every())
+        .put("metric", evaluation.metric().key())
+        .put("patience", evaluation.patience())
+        .put("threshold", evaluation.threshold())
+        .put("keep", evaluation.keep() == Evaluation.Keep.BEST ? "best" : "last");
+  }
+}
