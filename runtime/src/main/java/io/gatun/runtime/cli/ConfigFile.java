@@ -1,5 +1,7 @@
 package io.gatun.runtime.cli;
 
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -64,14 +66,23 @@ final class ConfigFile implements CommandLine.IDefaultValueProvider {
   }
 
   private Map<String, String> read(Path path) {
-    if (!Files.isRegularFile(path)) {
+    if (Files.isDirectory(path)) {
+      throw bad("--config: " + path + " is a folder; name the YAML file");
+    }
+    if (!Files.exists(path)) {
       throw bad("--config: there is no file " + path);
     }
     JsonNode root;
     try {
-      root = YAMLMapper.builder().build().readTree(path.toFile());
+      root = YAMLMapper.builder().build().readTree(Files.readString(path));
     } catch (JacksonException e) {
-      throw bad("--config: " + path + " is not YAML: " + e.getOriginalMessage());
+      throw bad(
+          "--config: %s is not YAML at line %d, column %d; write lines of 'flag: value'"
+              .formatted(path, e.getLocation().getLineNr(), e.getLocation().getColumnNr()));
+    } catch (AccessDeniedException _) {
+      throw bad("--config: no permission to read " + path + "; check its owner and mode");
+    } catch (IOException e) {
+      throw bad("--config: %s cannot be read as text: %s".formatted(path, e.getMessage()));
     }
     if (!root.isObject()) {
       throw bad("--config: " + path + " must hold lines of 'flag: value'");
@@ -82,7 +93,7 @@ final class ConfigFile implements CommandLine.IDefaultValueProvider {
       if (!keys().contains(key)) {
         throw bad(
             "--config: %s: unknown key '%s'; did you mean '%s'?"
-                .formatted(path, entry.getKey(), nearest(key)));
+                .formatted(path, entry.getKey(), Misuse.nearest(key, keys())));
       }
       found.put(key, text(entry.getValue()));
     }
@@ -112,28 +123,6 @@ final class ConfigFile implements CommandLine.IDefaultValueProvider {
 
   private static String key(String name) {
     return name.replaceFirst("^-+", "").replace('_', '-');
-  }
-
-  private String nearest(String key) {
-    return keys().stream()
-        .min((a, b) -> Integer.compare(distance(a, key), distance(b, key)))
-        .orElseThrow();
-  }
-
-  /** Levenshtein distance. */
-  private static int distance(String a, String b) {
-    int[] row = new int[b.length() + 1];
-    Arrays.setAll(row, i -> i);
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(substituted, 1 + Math.min(row[j], row[j - 1]));
-      }
-    }
-    return row[b.length()];
   }
 
   /** The keys found, for the tests. */

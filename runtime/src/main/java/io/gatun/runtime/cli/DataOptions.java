@@ -77,15 +77,15 @@ final class DataOptions {
    */
   Rows read(Tokenizer tokenizer, int context, long seed, boolean exactMatch) {
     requireOneSource();
-    Path file = Files.isDirectory(data) ? data.resolve("train.jsonl") : data;
+    Path file = trainingFile();
     var all = dataset(file, tokenizer);
     List<String> report = new ArrayList<>();
     report(all, report);
     if (split.isPresent()) {
       var parts = all.split(split.get(), seed);
       report.add(
-          "%,d of these rows are held out, %,d are trained on"
-              .formatted(parts.heldOut().size(), parts.rows().size()));
+          "of these rows %,d are trained on and %,d held out"
+              .formatted(parts.rows().size(), parts.heldOut().size()));
       var lines = parts.heldOut().rows().stream().map(Example::line).toList();
       var questions = questions(file, parts.heldOut(), tokenizer, context, exactMatch);
       return new Rows(
@@ -113,6 +113,19 @@ final class DataOptions {
           "--valid-split and %s both hold rows out; use one of them"
               .formatted(heldOutFile().get()));
     }
+  }
+
+  /** The file itself, or train.jsonl of the folder. */
+  private Path trainingFile() {
+    if (!Files.isDirectory(data)) {
+      return data;
+    }
+    Path file = data.resolve("train.jsonl");
+    if (!Files.exists(file)) {
+      throw new UsageException(
+          "--data: the folder %s has no train.jsonl; name the file with the rows".formatted(data));
+    }
+    return file;
   }
 
   /** The file asked for, or valid.jsonl of the folder if it is there. */

@@ -14,7 +14,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code gatun eval}: the share of prompts answered exactly as expected, without and with the adapter. */
+/**
+ * {@code gatun eval}: the share of prompts answered exactly as expected, without and with the
+ * adapter.
+ */
 @Command(
     name = "eval",
     description =
@@ -88,10 +91,7 @@ final class EvalCommand implements Callable<Integer> {
   private String score(
       LoadedModel loaded, Optional<LoraAdapter> lora, ExactMatch questions, boolean print) {
     var graded = questions.ask(loaded.decoder(), lora);
-    graded.stream()
-        .filter(answer -> print && !answer.isRight())
-        .limit(show)
-        .forEach(this::show);
+    graded.stream().filter(answer -> print && !answer.isRight()).limit(show).forEach(this::show);
     int right = ExactMatch.right(graded);
     return String.format(Locale.ROOT, "%.1f %% (%d)", 100.0 * right / questions.size(), right);
   }

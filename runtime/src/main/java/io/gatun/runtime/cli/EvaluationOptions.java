@@ -56,7 +56,9 @@ final class EvaluationOptions {
     return exactMatch || metric().equals(Metric.EXACT_MATCH);
   }
 
-  /** @param heldOut whether rows are held out */
+  /**
+   * @param heldOut whether rows are held out
+   */
   Evaluation evaluation(boolean heldOut) {
     try {
       var settings =

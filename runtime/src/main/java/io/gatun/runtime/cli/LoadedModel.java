@@ -37,10 +37,15 @@ final class LoadedModel implements AutoCloseable {
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(options.path, files);
       var tokenizer = ModelFiles.tokenizer(checkpoint);
-      var decoder =
-          Decoder.load(checkpoint, options.format.format(), options.compute(), device, memory);
-      var adapter = lora.path.map(path -> LoraAdapter.load(path, decoder, memory));
-      return new LoadedModel(device, memory, tokenizer, decoder, adapter);
+      try {
+        var decoder =
+            Decoder.load(checkpoint, options.format.format(), options.compute(), device, memory);
+        var adapter = lora.path.map(path -> LoraAdapter.load(path, decoder, memory));
+        return new LoadedModel(device, memory, tokenizer, decoder, adapter);
+      } catch (RuntimeException e) {
+        tokenizer.close();
+        throw e;
+      }
     } catch (RuntimeException e) {
       memory.close();
       device.close();

@@ -83,10 +83,8 @@ public final class Main {
 
   private static int misused(CommandLine.ParameterException e, String[] args) {
     var err = e.getCommandLine().getErr();
-    err.println("gatun: " + e.getMessage());
-    if (!CommandLine.UnmatchedArgumentException.printSuggestions(e, err)) {
-      err.println("Try 'gatun " + name(e.getCommandLine()) + "--help'.");
-    }
+    err.println("gatun: " + Misuse.sentence(e, args));
+    err.println("Try 'gatun " + name(e.getCommandLine()) + "--help'.");
     return CommandLine.ExitCode.USAGE;
   }
 

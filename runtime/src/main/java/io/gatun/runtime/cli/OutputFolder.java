@@ -21,6 +21,9 @@ final class OutputFolder {
   static void write(Path folder, Consumer<Path> fill) {
     Path target = folder.toAbsolutePath();
     try {
+      if (Files.isRegularFile(target)) {
+        throw new UsageException(folder + " is a file; choose a folder");
+      }
       if (Files.exists(target) && !isEmpty(target)) {
         throw new UsageException(folder + " already holds files; choose another folder");
       }

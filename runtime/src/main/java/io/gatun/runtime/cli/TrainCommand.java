@@ -53,6 +53,7 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var settings = plan.plan(output, overwrite).with(evaluation.evaluation(data.hasHeldOut()));
+    settings.output().requireFree();
     var out = spec.commandLine().getOut();
     try (var device = model.format.device();
         var memory = Arena.ofShared();
@@ -97,11 +98,6 @@ final class TrainCommand implements Callable<Integer> {
             .orElse("");
     return "%d steps in %d s%s, %s of device memory at most; the adapter is in %s%s"
         .formatted(
-            last.number(),
-            last.elapsed().toSeconds(),
-            measuring,
-            Sizes.text(peak),
-            output,
-            kept);
+            last.number(), last.elapsed().toSeconds(), measuring, Sizes.text(peak), output, kept);
   }
 }

@@ -69,8 +69,7 @@ public final class ClassificationData {
       rows.add(new LabelledExample(tokens.ids(), tokens.types(), read.get(i), line));
     }
     int cut = (int) encoded.stream().filter(TextEncoder.Encoded::cut).count();
-    var statistics =
-        ClassificationStatistics.of(file.toString(), labels, rows, maxLength, cut);
+    var statistics = ClassificationStatistics.of(file.toString(), labels, rows, maxLength, cut);
     return new ClassificationData(labels, rows, statistics);
   }
 

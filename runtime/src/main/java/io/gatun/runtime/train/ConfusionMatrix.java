@@ -81,9 +81,7 @@ public final class ConfusionMatrix {
   public List<String> table() {
     int first = Math.max(CORNER.length(), longestName());
     int[] widths =
-        IntStream.range(0, counts.length)
-            .map(i -> Math.max(width(shown(i)), digits(i)))
-            .toArray();
+        IntStream.range(0, counts.length).map(i -> Math.max(width(shown(i)), digits(i))).toArray();
     var header = new StringBuilder(padded(CORNER, first, false));
     IntStream.range(0, counts.length)
         .forEach(i -> header.append("  ").append(padded(shown(i), widths[i], true)));

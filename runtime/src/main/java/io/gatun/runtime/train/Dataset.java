@@ -110,7 +110,8 @@ public final class Dataset {
     }
     if (size() < 2) {
       throw new DatasetException(
-          statistics.name() + " holds one row, so none can be held out; give held-out rows a file.");
+          statistics.name()
+              + " holds one row, so none can be held out; give held-out rows a file.");
     }
     int count = Math.min((int) Math.ceil(share * size()), size() - 1);
     int[] order = EpochOrder.shuffled(seed, EpochOrder.SPLIT, size());

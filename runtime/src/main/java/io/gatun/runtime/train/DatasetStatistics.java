@@ -77,16 +77,7 @@ public record DatasetStatistics(
   /** These counts with those of what happened to longer rows and to prompts. */
   DatasetStatistics afterCut(int length, int cutRows, int droppedRows, int mergedRows) {
     return new DatasetStatistics(
-        name,
-        shape,
-        rows,
-        tokens,
-        supervised,
-        longest,
-        length,
-        cutRows,
-        droppedRows,
-        mergedRows);
+        name, shape, rows, tokens, supervised, longest, length, cutRows, droppedRows, mergedRows);
   }
 
   /**

@@ -33,8 +33,7 @@ final class Evaluations {
    * @param output gets the best parameters as soon as they are found
    * @param arena owns the copy of the best parameters
    */
-  Evaluations(
-      RunSetup setup, Task.Pass pass, RunRecord record, RunOutput output, Arena arena) {
+  Evaluations(RunSetup setup, Task.Pass pass, RunRecord record, RunOutput output, Arena arena) {
     this.setup = setup;
     this.pass = pass;
     this.record = record;

@@ -51,9 +51,7 @@ final class LabelReader {
     boolean several = seen.contains(Kind.LIST);
     requireChoice(file, names, several ? 1 : 2);
     return new Labels(
-        several
-            ? Labels.Kind.MULTI_LABEL_CLASSIFICATION
-            : Labels.Kind.SINGLE_LABEL_CLASSIFICATION,
+        several ? Labels.Kind.MULTI_LABEL_CLASSIFICATION : Labels.Kind.SINGLE_LABEL_CLASSIFICATION,
         names);
   }
 
@@ -127,8 +125,7 @@ final class LabelReader {
   }
 
   private String known() {
-    String first =
-        labels.names().stream().limit(SHOWN).collect(Collectors.joining(", "));
+    String first = labels.names().stream().limit(SHOWN).collect(Collectors.joining(", "));
     int more = labels.names().size() - SHOWN;
     return more > 0 ? first + " and " + more + " more" : first;
   }

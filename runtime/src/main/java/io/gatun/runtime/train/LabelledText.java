@@ -121,8 +121,8 @@ record LabelledText(
         Kind kind = kind(place, item);
         if (kind == Kind.NUMBER || kind == Kind.LIST || kind != kind(place, label.get(0))) {
           throw place.error(
-              "a label that is a list must hold the names of the labels that apply, all strings or all"
-                  + " integers.");
+              "a label that is a list must hold the names of the labels that apply, all strings or"
+                  + " all integers.");
         }
       }
       return Kind.LIST;

@@ -38,14 +38,14 @@ public record Measurement(
    */
   public double figure(Metric metric) {
     return Optional.ofNullable(figures.get(metric))
-        .orElseThrow(() ->
-            new IllegalArgumentException("the " + metric.flag() + " was not measured"));
+        .orElseThrow(
+            () -> new IllegalArgumentException("the " + metric.flag() + " was not measured"));
   }
 
   /**
    * All figures in a line.
    *
-   * @return for example {@code loss 1.2345  perplexity 3.44}
+   * @return for example {@code loss 1.2345 perplexity 3.44}
    */
   public String text() {
     return figures.entrySet().stream()

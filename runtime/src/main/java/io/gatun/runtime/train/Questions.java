@@ -39,11 +39,13 @@ public final class Questions {
       Path file, Tokenizer tokenizer, int context, IntPredicate lines) {
     var reader = new Questions(file, tokenizer, context);
     List<Question> questions = new ArrayList<>();
-    Row.forEach(file, row -> {
-      if (lines.test(row.line())) {
-        questions.add(reader.question(row));
-      }
-    });
+    Row.forEach(
+        file,
+        row -> {
+          if (lines.test(row.line())) {
+            questions.add(reader.question(row));
+          }
+        });
     return questions;
   }
 

@@ -13,7 +13,7 @@ final class Reason {
     return switch (e) {
       case AccessDeniedException _ -> "permission denied";
       case FileAlreadyExistsException file -> file.getFile() + " is a file, not a folder";
-      case NotDirectoryException file -> file.getFile() + " is not a folder";
+      case NotDirectoryException file -> file.getFile() + " is a file, not a folder";
       default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     };
   }

@@ -6,8 +6,8 @@ import java.util.Arrays;
  * How near predicted numbers are.
  *
  * @param meanSquaredError mean of (predicted − actual)²
- * @param pearson Σ (a − ā)(p − p̄) / √(Σ (a − ā)² Σ (p − p̄)²), Pearson's correlation; NaN where all
- *     actual or all predicted numbers are equal
+ * @param pearson Σ (a − ā)(p − p̄) / √(Σ (a − ā)² Σ (p − p̄)²), Pearson's correlation; NaN where
+ *     all actual or all predicted numbers are equal
  */
 public record RegressionScore(double meanSquaredError, double pearson) {
   /**

@@ -78,19 +78,30 @@ final class RunFolder implements RunOutput {
       throw new TrainingException(
           "Another run is writing to " + folder + "; choose another output folder.");
     }
-    List<Path> files = folders.all();
-    var result = files.stream().filter(RunFolder::isResult).findFirst();
-    if (result.isPresent() && !overwrite) {
-      throw new TrainingException(
-          "%s already holds %s of an earlier run; choose another output folder, or allow overwriting."
-              .formatted(folder, result.get().getFileName()));
-    }
-    for (Path file : files) {
+    requireFree(folder, overwrite);
+    for (Path file : folders.all()) {
       if (WholeFolders.isPartial(file) || isCheckpoint(file)) {
         folders.discard(file);
       }
     }
     metrics.truncate(0);
+  }
+
+  /** Refuses a folder with results that may not be overwritten; an absent one is free. */
+  static void requireFree(Path folder, boolean overwrite) {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    try {
+      var result = new WholeFolders(folder).all().stream().filter(RunFolder::isResult).findFirst();
+      if (result.isPresent() && !overwrite) {
+        throw new TrainingException(
+            "%s already holds %s of an earlier run; choose another output folder, or allow overwriting."
+                .formatted(folder, result.get().getFileName()));
+      }
+    } catch (IOException e) {
+      throw new TrainingException(folder + " cannot be written: " + Reason.of(e) + ".", e);
+    }
   }
 
   /** In one write, so that a line is there or not. */

@@ -75,6 +75,17 @@ public record TrainingPlan(
             "The newest 1 or more checkpoints stay, or all with 0, not " + newest + ".");
       }
     }
+
+    /**
+     * Refuses a folder that a run could not use: for those who want to know before they load a
+     * model. A run itself refuses it too.
+     *
+     * @throws TrainingException where the folder is a file, or holds results that may not be
+     *     overwritten
+     */
+    public void requireFree() {
+      folder.ifPresent(used -> RunFolder.requireFree(used, overwrite));
+    }
   }
 
   /** Whether blocks are computed again on the way back. */
@@ -194,8 +205,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(LearningRate changed) {
-    return new TrainingPlan(
-        length, batches, changed, optimizer, recompute, output, evaluation);
+    return new TrainingPlan(length, batches, changed, optimizer, recompute, output, evaluation);
   }
 
   /**
@@ -226,8 +236,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Optimizer.Settings changed) {
-    return new TrainingPlan(
-        length, batches, learningRate, changed, recompute, output, evaluation);
+    return new TrainingPlan(length, batches, learningRate, changed, recompute, output, evaluation);
   }
 
   /**
@@ -237,8 +246,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Recompute changed) {
-    return new TrainingPlan(
-        length, batches, learningRate, optimizer, changed, output, evaluation);
+    return new TrainingPlan(length, batches, learningRate, optimizer, changed, output, evaluation);
   }
 
   /**
@@ -259,8 +267,7 @@ public record TrainingPlan(
    * @return the changed plan
    */
   public TrainingPlan with(Evaluation changed) {
-    return new TrainingPlan(
-        length, batches, learningRate, optimizer, recompute, output, changed);
+    return new TrainingPlan(length, batches, learningRate, optimizer, recompute, output, changed);
   }
 
   /**

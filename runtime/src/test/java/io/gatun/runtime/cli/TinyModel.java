@@ -18,8 +18,13 @@ public final class TinyModel {
 
   /** Writes the model into a new folder. */
   public static Path write(Path folder) throws IOException {
+    return write("tiny_llama", folder);
+  }
+
+  /** Writes another golden model, with the same tokenizer, into a new folder. */
+  static Path write(String name, Path folder) throws IOException {
     Files.createDirectories(folder);
-    Path golden = Golden.file("models/tiny_llama");
+    Path golden = Golden.file("models/" + name);
     for (String file : List.of("config.json", "model.safetensors")) {
       Files.copy(golden.resolve(file), folder.resolve(file));
     }

@@ -81,8 +81,7 @@ class EvaluationsTest {
       var witness = new Witness(adapter);
       var parts = TinyModel.rows(24).split(0.5, 1);
       var heldOut = Optional.of(HeldOut.of(parts.heldOut()));
-      var result =
-          Training.run(model.decoder, adapter, parts.rows(), heldOut, plan, witness);
+      var result = Training.run(model.decoder, adapter, parts.rows(), heldOut, plan, witness);
       return new Run(witness, result, HostCopy.readFloats(adapter.parameters()));
     }
   }
@@ -147,8 +146,7 @@ class EvaluationsTest {
     assertArrayEquals(run.witness.parameters.get(best), run.parameters);
     String expected =
         "Stopped early after step %d of 24: no improvement in the last 2 evaluations; the best was %s at step %d."
-            .formatted(
-                EPOCH * (best + 2), Metric.LOSS.text(run.witness.loss(best)), EPOCH * best);
+            .formatted(EPOCH * (best + 2), Metric.LOSS.text(run.witness.loss(best)), EPOCH * best);
     assertEquals(List.of(expected), run.result.remarks());
   }
 
@@ -215,8 +213,7 @@ class EvaluationsTest {
       var metrics = metrics(temporary);
       var header = metrics.getFirst();
       assertEquals(
-          lines,
-          header.at("/held_out/lines").valueStream().map(line -> line.asInt()).toList());
+          lines, header.at("/held_out/lines").valueStream().map(line -> line.asInt()).toList());
       assertEquals("best", header.at("/evaluation/keep").asString());
       var evaluations = metrics.stream().filter(line -> line.has("eval")).toList();
       assertEquals(result.evaluations().size(), evaluations.size());
@@ -224,15 +221,13 @@ class EvaluationsTest {
       for (int i = 0; i < evaluations.size(); i++) {
         var expected = result.evaluations().get(i);
         assertEquals(expected.step(), evaluations.get(i).get("step").asInt());
-        assertEquals(
-            expected.figure(Metric.LOSS), evaluations.get(i).at("/eval/loss").asDouble());
+        assertEquals(expected.figure(Metric.LOSS), evaluations.get(i).at("/eval/loss").asDouble());
         assertEquals(
             Math.exp(expected.figure(Metric.LOSS)),
             evaluations.get(i).at("/eval/perplexity").asDouble());
         assertEquals(expected.best(), evaluations.get(i).get("best").asBoolean());
       }
-      assertEquals(
-          result.kept().orElseThrow().step(), metrics.getLast().get("kept").asInt());
+      assertEquals(result.kept().orElseThrow().step(), metrics.getLast().get("kept").asInt());
     }
   }
 
@@ -255,8 +250,7 @@ class EvaluationsTest {
               witness.evaluation(measurement);
             }
           };
-      var plan =
-          PLAN.with(new TrainingPlan.Output(Optional.of(temporary), EPOCH, 2, false));
+      var plan = PLAN.with(new TrainingPlan.Output(Optional.of(temporary), EPOCH, 2, false));
       var heldOut = Optional.of(HeldOut.of(parts.heldOut()));
       Training.run(model.decoder, adapter, parts.rows(), heldOut, plan, listener);
       int best = witness.best();
@@ -265,8 +259,7 @@ class EvaluationsTest {
       assertTrue(seen.get(EPOCH).contains("checkpoint-best-3"), seen.toString());
       assertEquals("checkpoint-21 checkpoint-24", checkpoints());
       var saved = LoraAdapter.load(temporary, model.decoder, model.arena);
-      assertArrayEquals(
-          witness.parameters.get(best), HostCopy.readFloats(saved.parameters()));
+      assertArrayEquals(witness.parameters.get(best), HostCopy.readFloats(saved.parameters()));
     }
   }
 

@@ -72,10 +72,13 @@ class JsonlFileTest {
   @Test
   void refusesFoldersAndMissingFiles() {
     var e =
-        assertThrows(DatasetException.class, () -> JsonlFile.forEach(folder, "{}", (place, row) -> {}));
+        assertThrows(
+            DatasetException.class, () -> JsonlFile.forEach(folder, "{}", (place, row) -> {}));
     assertTrue(e.getMessage().contains("is a folder"));
     Path absent = folder.resolve("absent.jsonl");
-    e = assertThrows(DatasetException.class, () -> JsonlFile.forEach(absent, "{}", (place, row) -> {}));
+    e =
+        assertThrows(
+            DatasetException.class, () -> JsonlFile.forEach(absent, "{}", (place, row) -> {}));
     assertTrue(e.getMessage().contains("does not exist"));
   }
 }

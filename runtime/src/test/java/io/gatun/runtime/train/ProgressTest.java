@@ -19,8 +19,7 @@ class ProgressTest {
   /** Step number {@code n} of 5: loss n, 100 tokens, a second. */
   private static Step step(int n) {
     var second = Duration.ofSeconds(1);
-    return new Step(
-        n, 5, n / 5.0, n, 0.5, 1e-3, 4, 100, 20, 60, second, second.multipliedBy(n));
+    return new Step(n, 5, n / 5.0, n, 0.5, 1e-3, 4, 100, 20, 60, second, second.multipliedBy(n));
   }
 
   private List<String> lines() {

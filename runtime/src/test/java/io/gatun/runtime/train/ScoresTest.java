@@ -1,0 +1,113 @@
+package io.gatun.runtime.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.ops.Tolerance;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Accuracy, F1, errors; the expected values are fractions worked out by hand. */
+class ScoresTest {
+  private static final double TOLERANCE = Tolerance.of(DType.F32, 4).relative();
+  private static final List<String> THREE = List.of("a", "b", "c");
+
+  @Test
+  void accuracyIsTheShareOfTheDiagonal() {
+    var matrix =
+        ConfusionMatrix.of(THREE, new int[] {0, 1, 2, 0, 1, 2}, new int[] {0, 2, 1, 0, 0, 1});
+    assertEquals(2 / 6.0, matrix.accuracy());
+  }
+
+  @Test
+  void macroF1IsTheMeanOverLabels() {
+    // a: precision 2/3, recall 1; b and c: never right
+    var matrix =
+        ConfusionMatrix.of(THREE, new int[] {0, 1, 2, 0, 1, 2}, new int[] {0, 2, 1, 0, 0, 1});
+    assertEquals(4 / 15.0, matrix.macroF1(), TOLERANCE);
+    assertEquals(1, ConfusionMatrix.of(THREE, new int[] {0, 1}, new int[] {0, 1}).macroF1());
+  }
+
+  @Test
+  void labelsThatDoNotOccurAreNotInTheMean() {
+    // c is neither actual nor predicted: (1 + 1) / 2, not (1 + 1 + 0) / 3
+    assertEquals(1, ConfusionMatrix.of(THREE, new int[] {0, 1}, new int[] {0, 1}).macroF1());
+    // c is predicted once and never actual: a 2/3, b 1, c 0
+    var matrix = ConfusionMatrix.of(THREE, new int[] {0, 0, 1}, new int[] {0, 2, 1});
+    assertEquals(5 / 9.0, matrix.macroF1(), TOLERANCE);
+  }
+
+  @Test
+  void theTableIsAligned() {
+    var actual = new ArrayList<Integer>();
+    var predicted = new ArrayList<Integer>();
+    for (int i = 0; i < 1234; i++) {
+      actual.add(0);
+      predicted.add(0);
+    }
+    actual.addAll(List.of(1, 1));
+    predicted.addAll(List.of(1, 0));
+    var names = List.of("no", "a label\nwith a long name");
+    var matrix =
+        ConfusionMatrix.of(
+            names,
+            actual.stream().mapToInt(i -> i).toArray(),
+            predicted.stream().mapToInt(i -> i).toArray());
+    assertEquals(
+        List.of(
+            "actual \\ predicted          no  a label with a long name",
+            "no                        1234                         0",
+            "a label with a long name     1                         1"),
+        matrix.table());
+  }
+
+  private static Label.Several several(Integer... indices) {
+    return new Label.Several(List.of(indices));
+  }
+
+  @Test
+  void severalLabelsAreCountedTogetherAndOneByOne() {
+    // F1 of the labels: 2/3, 1, 2/3
+    var score =
+        MultiLabelScore.of(
+            3,
+            List.of(several(), several(0, 1, 2), several(1, 2)),
+            List.of(several(), several(0, 1, 2), several(0, 1)));
+    assertEquals(8 / 10.0, score.microF1(), TOLERANCE);
+    assertEquals(7 / 9.0, score.macroF1(), TOLERANCE);
+  }
+
+  @Test
+  void ofSeveralLabelsOneThatDoesNotOccurCountsAsZero() {
+    var score = MultiLabelScore.of(2, List.of(several(0)), List.of(several(0)));
+    assertEquals(new MultiLabelScore(1, 0.5), score);
+    assertEquals(
+        new MultiLabelScore(0, 0), MultiLabelScore.of(2, List.of(several()), List.of(several())));
+  }
+
+  @Test
+  void numbersAreComparedBySquareAndByCorrelation() {
+    // deviations (-1, 0, 1) and (-2, 1, 1): covariance 3, squares 2 and 6
+    var score = RegressionScore.of(new double[] {1, 2, 3}, new double[] {0, 3, 3});
+    assertEquals(2 / 3.0, score.meanSquaredError(), TOLERANCE);
+    assertEquals(3 / Math.sqrt(12), score.pearson(), TOLERANCE);
+    var opposite = RegressionScore.of(new double[] {1, 2}, new double[] {4, 3});
+    assertEquals(-1, opposite.pearson(), TOLERANCE);
+    assertTrue(
+        Double.isNaN(RegressionScore.of(new double[] {1, 2}, new double[] {1, 1}).pearson()));
+  }
+
+  @Test
+  void scoresNeedRows() {
+    assertThrows(
+        IllegalArgumentException.class, () -> ConfusionMatrix.of(THREE, new int[0], new int[0]));
+    assertThrows(
+        IllegalArgumentException.class, () -> ConfusionMatrix.of(THREE, new int[1], new int[2]));
+    assertThrows(IllegalArgumentException.class, () -> MultiLabelScore.of(1, List.of(), List.of()));
+    assertThrows(
+        IllegalArgumentException.class, () -> RegressionScore.of(new double[1], new double[0]));
+  }
+}
