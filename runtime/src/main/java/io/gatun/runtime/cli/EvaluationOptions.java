@@ -3,6 +3,8 @@ package io.gatun.runtime.cli;
 import io.gatun.runtime.train.Evaluation;
 import io.gatun.runtime.train.Evaluation.Keep;
 import io.gatun.runtime.train.Metric;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
@@ -92,19 +94,21 @@ final class EvaluationOptions {
 
   /** A flag that asks for measurements must not be without effect. */
   private void refuseWithoutRows() {
-    var asked =
-        patience.isPresent() && patience.get() > 0
-            ? "--early-stopping-patience"
-            : every.isPresent()
-                ? "--eval-every"
-                : exactMatch
-                    ? "--eval-exact-match"
-                    : metric.isPresent()
-                        ? "--metric"
-                        : keep.isPresent() && keep() == Keep.BEST ? "--keep best" : "";
+    List<String> asked = new ArrayList<>();
+    if (patience.orElse(0) > 0) {
+      asked.add("--early-stopping-patience");
+    }
+    every.ifPresent(_ -> asked.add("--eval-every"));
+    metric.ifPresent(_ -> asked.add("--metric"));
+    if (exactMatch) {
+      asked.add("--eval-exact-match");
+    }
+    if (keep.isPresent() && keep() == Keep.BEST) {
+      asked.add("--keep best");
+    }
     if (!asked.isEmpty()) {
       throw new UsageException(
-          asked
+          asked.getFirst()
               + " needs held-out rows to measure on; give them with --valid FILE, as valid.jsonl in"
               + " the data folder, or with --valid-split 0.1");
     }

@@ -29,7 +29,9 @@ final class Misuse {
           unknown(command, unmatched.getUnmatched().getFirst());
       // a required option that was misspelled is missing, but that is not what to say
       case MissingParameterException _ ->
-          unknownOption(command, args).map(arg -> unknown(command, arg)).orElse(e.getMessage());
+          unknownOption(command, args)
+              .map(arg -> unknown(command, arg))
+              .orElseGet(() -> String.valueOf(e.getMessage()));
       default -> String.valueOf(e.getMessage());
     };
   }

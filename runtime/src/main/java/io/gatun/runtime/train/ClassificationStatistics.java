@@ -86,7 +86,7 @@ public record ClassificationStatistics(
     return cut == 0
         ? List.of()
         : List.of(
-            "%s: %d of the rows are longer than %d tokens and were cut; what counts may stand at their ends."
+            "%s: %d of the rows are longer than %d tokens and were cut; raise the maximum length if the model reads more."
                 .formatted(name, cut, maxLength));
   }
 }

@@ -3,9 +3,9 @@
  * micro-batches become gradients, gradients become optimizer steps.
  *
  * <p>The spine is {@link io.gatun.runtime.train.Training#run}, one screen: take rows, forward and
- * backward, clip, step, report, save. What surrounds it has a file each: {@code Dataset} (rows and
- * their labels), {@code Packing} and {@code EpochOrder} (which rows go where), {@code Schedule}
- * (the learning rate), {@code Optimizer} (AdamW over the adapter's flat parameters), {@code
+ * backward, clip, step, report, save. What surrounds it has a file each: {@code Dataset} and {@code
+ * ClassificationData} (rows and their labels), {@code Task} (what is trained and measured), {@code
+ * Evaluations} (the best so far, and when to stop), {@code Schedule}, {@code Optimizer}, {@code
  * RunFolder} (what a run leaves on disk), {@code Progress} (what a run shows).
  *
  * <p>Must not live here: mathematics of the model (package model), files of the adapter (package

@@ -130,18 +130,25 @@ class TrainCommandTest {
     String expected =
         String.format(Locale.ROOT, "is in %s, that of step %d: loss %.4f", out, best, loss);
     assertTrue(lastLine(result).endsWith(expected), result.out());
+    Path last = folder.resolve("last");
+    var unstopped =
+        train(rows, last, "--valid", other, "--iters", best + 1, "--keep", "last").succeeds();
+    assertTrue(lastLine(unstopped).endsWith("is in " + last), unstopped.out());
+  }
+
+  @Test
+  void onlyTheNewestCheckpointsStay() throws IOException {
+    Path out = folder.resolve("out");
+    train(file("rows.jsonl", TWO), out, "--iters", 11, "--save-every", 1, "--save-total-limit", 2)
+        .succeeds();
     try (var files = Files.list(out)) {
       assertEquals(
-          Set.of("checkpoint-" + (best + 2), "checkpoint-" + (best + 3)),
+          Set.of("checkpoint-10", "checkpoint-11"),
           files
               .map(file -> file.getFileName().toString())
               .filter(name -> name.startsWith("checkpoint"))
               .collect(Collectors.toSet()));
     }
-    Path last = folder.resolve("last");
-    var unstopped =
-        train(rows, last, "--valid", other, "--iters", best + 1, "--keep", "last").succeeds();
-    assertTrue(lastLine(unstopped).endsWith("is in " + last), unstopped.out());
   }
 
   @Test
