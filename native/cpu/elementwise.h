@@ -47,6 +47,40 @@ inline float sum_of(int64_t count, F f) {
   return sum((a + b) + (c + d));
 }
 
+struct two_vectors {
+  vf first, second;
+};
+struct two_sums {
+  float first, second;
+};
+
+// Two sums over the same elements, of what f(i, n) gives: two vectors of sums each, added in a fixed order.
+template <class F>
+inline two_sums two_sums_of(int64_t count, F f) {
+  vf a = set(0), b = set(0), c = set(0), d = set(0);
+  int64_t i = 0;
+  for (; i + 2 * W <= count; i += 2 * W) {
+    const two_vectors even = f(i, all_lanes{}), odd = f(i + W, all_lanes{});
+    a = a + even.first;
+    b = b + odd.first;
+    c = c + even.second;
+    d = d + odd.second;
+  }
+  if (i + W <= count) {
+    const two_vectors last = f(i, all_lanes{});
+    a = a + last.first;
+    c = c + last.second;
+    i += W;
+  }
+  if (i < count) {
+    const int n = (int)(count - i);
+    const two_vectors part = f(i, n);
+    b = b + keep(part.first, n);
+    d = d + keep(part.second, n);
+  }
+  return {sum(a + b), sum(c + d)};
+}
+
 // Rows for one piece of parallel work: some ten microseconds.
 inline int64_t row_grain(int64_t cols) { return std::max<int64_t>(1, 2 * kSpan / std::max<int64_t>(1, cols)); }
 

@@ -8,7 +8,7 @@
 #define GATUN_KERNELS_H
 #include <stdint.h>
 
-#define GATUN_ABI_VERSION 1
+#define GATUN_ABI_VERSION 2
 #define GATUN_EXPORT __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -124,6 +124,16 @@ int32_t gatun_rms_norm_forward(const gatun_context* context, const gatun_matrix*
 int32_t gatun_rms_norm_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* x,
                                 const gatun_matrix* gamma, float gamma_offset, const gatun_matrix* rstd,
                                 const gatun_matrix* dx, int32_t add);
+
+// In each row: mean and rstd = 1 / sqrt(mean((x - mean)^2) + eps), f32 (rows, 1); y = (x - mean) * rstd * gamma + beta.
+// gamma, beta: f32 (1, cols). y may be x.
+int32_t gatun_layer_norm_forward(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* gamma,
+                                 const gatun_matrix* beta, float eps, const gatun_matrix* y, const gatun_matrix* mean,
+                                 const gatun_matrix* rstd);
+// dx = rstd * (g - mean(g) - h * mean(g * h)), g = dy * gamma, h = (x - mean) * rstd; dx += it when add is 1. dx may be dy.
+int32_t gatun_layer_norm_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* x,
+                                  const gatun_matrix* gamma, const gatun_matrix* mean, const gatun_matrix* rstd,
+                                  const gatun_matrix* dx, int32_t add);
 
 // In place, in each head of head_dim columns, h = cos->cols: (a, b) = (x[j], x[j + h]) becomes
 // (a cos - b sin, b cos + a sin); with inverse 1 (a cos + b sin, b cos - a sin). cos, sin: f32 (rows, h).

@@ -19,6 +19,10 @@ public enum CpuKernel {
   RMS_NORM_FORWARD("mmffmm"),
   /** dy, x, gamma, gammaOffset, rstd, dx, 1 to add to dx. */
   RMS_NORM_BACKWARD("mmmfmmi"),
+  /** x, gamma, beta, eps, y, mean, rstd. */
+  LAYER_NORM_FORWARD("mmmfmmm"),
+  /** dy, x, gamma, mean, rstd, dx, 1 to add to dx. */
+  LAYER_NORM_BACKWARD("mmmmmmi"),
   /** x in place, cos, sin, headDim, 1 for the inverse rotation. */
   ROPE("mmmii"),
   /** activation, gateUp, h. */

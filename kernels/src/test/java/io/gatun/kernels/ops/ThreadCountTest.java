@@ -61,11 +61,20 @@ class ThreadCountTest {
       Add.run(x, y);
       SoftCap.run(y, 3);
       CrossEntropy.run(y, ids, row, 0, rstd.colSlice(0, 1));
+      layerNorm(x, y, row, arena);
       for (Matrix m : List.of(x, y, rstd)) {
         results.add(HostCopy.readFloats(m));
       }
       return results;
     }
+  }
+
+  private static void layerNorm(Matrix x, Matrix y, Matrix mean, Arena arena) {
+    Device device = x.buffer().device();
+    Matrix gamma = Samples.random(device, DType.F32, 1, COLS, 7, arena);
+    Matrix rstd = Samples.guarded(device, DType.F32, ROWS, 1, arena);
+    LayerNorm.forward(x, gamma, gamma, 0, x, mean, rstd);
+    LayerNorm.backwardSum(y, x, gamma, mean, rstd, x);
   }
 
   private static Matrix gamma(Device device, Arena arena) {
