@@ -24,6 +24,19 @@ inline vf exp(vf x) {
 // 1 / (1 + e^-x), 3 ulp where it is not subnormal.
 inline vf sigmoid(vf x) { return set(1.0f) / (set(1.0f) + exp(set(0.0f) - x)); }
 
+struct logistic {
+  vf value;  // 1 / (1 + e^-x)
+  vf rest;   // 1 - value
+  vf decay;  // e^-|x|
+};
+
+// Value and rest to 4 ulp each where they are not subnormal: both come from e^-|x|, neither from the other.
+inline logistic logistic_at(vf x) {
+  const vf decay = exp(set(0) - abs(x)), large = set(1.0f) / (set(1.0f) + decay), small = decay * large;
+  const vm negative = less(x, set(0));
+  return {select(negative, small, large), select(negative, large, small), decay};
+}
+
 // tanh x, 3 ulp. |x| < 0.625: x + x^3 Q(x^2), error 2^-27; otherwise 1 - 2 / (e^2|x| + 1) with the sign of x.
 inline vf tanh(vf x) {
   const vf u = x * x;

@@ -1,41 +1,9 @@
 // Gated linear unit: h = f(gate) * up.
+#include "activation.h"
 #include "elementwise.h"
-#include "functions.h"
 
 namespace {
 using namespace gatun;
-
-struct value_and_slope {
-  vf value, slope;
-};
-
-struct silu {
-  static vf value(vf x) { return x * sigmoid(x); }
-  static value_and_slope both(vf x) {
-    const vf s = sigmoid(x);
-    return {x * s, fma(x * s, set(1.0f) - s, s)};
-  }
-};
-
-struct gelu {
-  static vf value(vf x) { return x * normal_at(x).distribution; }
-  static value_and_slope both(vf x) {
-    const normal at = normal_at(x);
-    return {x * at.distribution, fma(x, at.density, at.distribution)};
-  }
-};
-
-// x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): the sigmoid keeps its digits where tanh nears -1.
-struct gelu_tanh {
-  static constexpr float kTwoRoot = 1.59576912f, kCube = 0.044715f;
-  static vf gate(vf x) { return sigmoid(set(kTwoRoot) * fma(set(kCube) * x * x, x, x)); }
-  static vf value(vf x) { return x * gate(x); }
-  static value_and_slope both(vf x) {
-    const vf s = gate(x);
-    const vf inner = set(kTwoRoot) * fma(set(3 * kCube), x * x, set(1.0f));
-    return {x * s, fma(x * s * (set(1.0f) - s), inner, s)};
-  }
-};
 
 template <class F, class T>
 void forward(const T* gate, const T* up, T* h, int64_t count) {
@@ -50,20 +18,6 @@ void backward(const T* gate, const T* up, const T* dh, T* d_gate, T* d_up, int64
     store(d_gate + i, d * u * f.slope, n);
     store(d_up + i, d * f.value, n);
   });
-}
-
-template <class F>
-bool with_activation(int32_t activation, F f) {
-  switch (activation) {
-    case GATUN_SILU:
-      return f(silu{});
-    case GATUN_GELU:
-      return f(gelu{});
-    case GATUN_GELU_TANH:
-      return f(gelu_tanh{});
-    default:
-      return false;
-  }
 }
 }  // namespace
 

@@ -26,7 +26,7 @@ enum gatun_status {
 
 enum gatun_dtype { GATUN_F32 = 0, GATUN_F16 = 1, GATUN_BF16 = 2, GATUN_I32 = 3, GATUN_U8 = 4 };
 
-enum gatun_activation { GATUN_SILU = 0, GATUN_GELU = 1, GATUN_GELU_TANH = 2 };
+enum gatun_activation { GATUN_SILU = 0, GATUN_GELU = 1, GATUN_GELU_TANH = 2, GATUN_RELU = 3, GATUN_TANH = 4 };
 
 // Row-major; element (i, j) is data[i * stride + j]. An absent matrix has data == NULL.
 // A list of n integers is an n x 1 matrix of GATUN_I32.
@@ -146,6 +146,13 @@ int32_t gatun_glu_forward(const gatun_context* context, int32_t activation, cons
 // d_gate = dh * up * f'(gate), d_up = dh * f(gate). d_gate_up may be gate_up.
 int32_t gatun_glu_backward(const gatun_context* context, int32_t activation, const gatun_matrix* gate_up,
                            const gatun_matrix* dh, const gatun_matrix* d_gate_up);
+
+// y = f(x). activation: gatun_activation. y may be x.
+int32_t gatun_activate_forward(const gatun_context* context, int32_t activation, const gatun_matrix* x,
+                               const gatun_matrix* y);
+// dx = dy * f'(x). dx may be dy, or x.
+int32_t gatun_activate_backward(const gatun_context* context, int32_t activation, const gatun_matrix* x,
+                                const gatun_matrix* dy, const gatun_matrix* dx);
 
 // x = cap * tanh(x / cap), in place.
 int32_t gatun_soft_cap(const gatun_context* context, const gatun_matrix* x, float cap);

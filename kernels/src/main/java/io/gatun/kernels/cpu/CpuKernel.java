@@ -29,6 +29,10 @@ public enum CpuKernel {
   GLU_FORWARD("imm"),
   /** activation, gateUp, dh, dGateUp. */
   GLU_BACKWARD("immm"),
+  /** activation, x, y. */
+  ACTIVATE_FORWARD("imm"),
+  /** activation, x, dy, dx. */
+  ACTIVATE_BACKWARD("immm"),
   /** x in place, cap. */
   SOFT_CAP("mf"),
   /** logits in place, labels, weights, softCap, rowLoss. */

@@ -2,6 +2,7 @@ package io.gatun.kernels.ops;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
@@ -68,9 +69,27 @@ class FunctionsTest {
       }
       Matrix from = Samples.strided(device, DType.F32, 1, 2 * COUNT, gateUp, arena);
       Matrix h = Samples.guarded(device, DType.F32, 1, COUNT, arena);
-      Glu.forward(io.gatun.kernels.Activation.SILU, from, h);
+      Glu.forward(Activation.SILU, from, h);
       float[] x = Arrays.copyOf(gateUp, COUNT);
       assertUlps(4, v -> v / (1 + Math.exp(-v)), x, HostCopy.readFloats(h));
+    });
+  }
+
+  /** 1 / cosh^2, which 1 - tanh^2 would lose from 9 on. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void slopeOfTanhWithinSixUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var x = new float[COUNT];
+      var ones = new float[COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        x[i] = 80f * i / COUNT - 40;
+        ones[i] = 1;
+      }
+      Matrix at = Samples.strided(device, DType.F32, 1, COUNT, x, arena);
+      Matrix d = Samples.strided(device, DType.F32, 1, COUNT, ones, arena);
+      Activate.backward(Activation.TANH, at, d, d);
+      assertUlps(6, v -> 1 / Math.pow(Math.cosh(v), 2), x, HostCopy.readFloats(d));
     });
   }
 

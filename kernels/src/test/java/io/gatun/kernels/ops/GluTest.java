@@ -91,7 +91,7 @@ class GluTest {
         float[] values = HostCopy.readFloats(h);
         assertEquals(0f, values[0]);
         assertEquals(Float.NaN, values[1]);
-        assertEquals(-0f, values[2]);
+        assertEquals((float) ActivateReference.value(activation, -200), values[2]);
       }
       Glu.forward(Activation.SILU, gateUp.rowSlice(0, 0), h.rowSlice(0, 0));
       assertThrows(IllegalArgumentException.class, () -> Glu.forward(Activation.SILU, h, gateUp));

@@ -62,6 +62,8 @@ class ThreadCountTest {
       SoftCap.run(y, 3);
       CrossEntropy.run(y, ids, row, 0, rstd.colSlice(0, 1));
       layerNorm(x, y, row, arena);
+      Activate.forward(Activation.GELU, y, y);
+      Activate.backward(Activation.TANH, x, y, x);
       for (Matrix m : List.of(x, y, rstd)) {
         results.add(HostCopy.readFloats(m));
       }
