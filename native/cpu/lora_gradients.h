@@ -1,4 +1,4 @@
-// Products over tokens: the gradients of the factors of an adapter.
+// Products over tokens: the gradients of the factors of an adapter, and of a trained dense layer.
 #pragma once
 #include "gemm.h"
 

@@ -218,6 +218,11 @@ int32_t gatun_lora_mat_mul_backward(const gatun_context* context, const gatun_ma
                                     const gatun_matrix* t, const gatun_weight* w, const gatun_lora* lora,
                                     const gatun_matrix* u, const gatun_matrix* dx, const gatun_matrix* dxa);
 
+// dw_sum += dy^T x, db_sum += the sums of dy's columns. dy: (rows, out), x: (rows, in), one type; dw_sum: f32 (out, in),
+// db_sum: f32 (1, out).
+int32_t gatun_linear_gradient(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* x,
+                              const gatun_matrix* dw_sum, const gatun_matrix* db_sum);
+
 // Writes codes of out from x, f32 without gaps, and its scales to absmax: f32 (1, blocks), out->scales itself when those are
 // plain. Nested: then codes and scales of absmax - *offset, its mean. binned 1: a nested code is the one of the nearest of 65536
 // equidistant numbers, as bitsandbytes' CPU library chooses it; 0: the nearest.

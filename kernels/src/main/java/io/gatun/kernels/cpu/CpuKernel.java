@@ -57,6 +57,8 @@ public enum CpuKernel {
   LORA_MAT_MUL_FORWARD("mmsmsmm"),
   /** dy, xa, t, weight, adapters, u, dx, dxa or absent. */
   LORA_MAT_MUL_BACKWARD("mmmssmmm"),
+  /** dy, x, dwSum, dbSum. */
+  LINEAR_GRADIENT("mmmm"),
   /** x, band, absmax, 1 for binned nested codes, offset as the result. */
   NF4_QUANTIZE("msmir"),
   /** weight, y. */
