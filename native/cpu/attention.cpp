@@ -1,4 +1,4 @@
-// o = softmax(scale * q kT, capped and masked) v over packed segments, in tiles with a running maximum: for each tile of
+// o = softmax(scale * q kT, capped and masked) v over packed segments, causal or in both directions, in tiles with a running maximum: for each tile of
 // query rows, block of keys by block of keys from the root of its chain on. No other tile, segment or thread enters a
 // row's sums. Segments with few rows go another way.
 #include "attention_decode.h"
@@ -127,7 +127,7 @@ extern "C" GATUN_EXPORT int32_t gatun_attention_forward(const gatun_context* con
   if (lse->rows != q->rows || lse->cols != shape->heads || lse->dtype != GATUN_F32) return GATUN_BAD_ARGUMENT;
   AttentionCall call{*shape, {}, q, k, v, packing_bytes(segments)};
   if (call.used > context->scratch_bytes) return GATUN_NO_SCRATCH;
-  if (!open_packing(segments, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
+  if (!open_packing(segments, shape->causal, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
   int32_t status = GATUN_BAD_ARGUMENT;
   with_dot(q, [&](auto dot, auto element) { status = forward<decltype(dot), decltype(element)>(context, call, o, lse); });
   return status;

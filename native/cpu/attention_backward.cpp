@@ -65,7 +65,7 @@ class KeyPass {
     block_.load_keys(owner, kv_head, first, keys, false);
     std::fill(d_key_, d_key_ + keys * stride, 0.0f);
     std::fill(d_value_, d_value_ + keys * stride, 0.0f);
-    for (int s = owner; s < call_.packing.count; s++) {
+    for (int s = owner; s <= call_.packing.last[owner]; s++) {
       if (is_in_chain(call_.packing, owner, s)) segment(s, kv_head, g);
     }
     for (int i = 0; i < keys; i++) {
@@ -140,7 +140,7 @@ extern "C" GATUN_EXPORT int32_t gatun_attention_backward(const gatun_context* co
   if (lse->rows != q->rows || lse->cols != shape->heads || lse->dtype != GATUN_F32) return GATUN_BAD_ARGUMENT;
   AttentionCall call{*shape, {}, q, k, v, packing_bytes(segments)};
   if (call.used > context->scratch_bytes) return GATUN_NO_SCRATCH;
-  if (!open_packing(segments, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
+  if (!open_packing(segments, shape->causal, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
   const Gradient g{o, lse, d_o, dq, dk, dv};
   int32_t status = GATUN_BAD_ARGUMENT;
   with_dot(q, [&](auto dot, auto element) { status = backward<decltype(dot), decltype(element)>(context, call, g); });

@@ -59,7 +59,10 @@ struct AttentionCall {
   T* key_row(const gatun_matrix* m, int segment, int kv_head, int key) const {
     return row<T>(m, packing.segments[segment].key_first + key) + (int64_t)kv_head * head_dim();
   }
+  // Up to which a row sees keys: its own, or that of the last key of its segment when attention goes in both directions.
   int position(const Tile& tile, int i) const {
+    const Segment& segment = packing.segments[tile.segment];
+    if (!shape.causal) return segment.start + segment.key_length - 1;
     return packing.query_position(tile.segment, (tile.first + i) / group());
   }
   // All rows of a segment, for one key head.
@@ -150,7 +153,7 @@ inline bool with_dot(const gatun_matrix* m, F f) {
 inline bool valid_shape(const gatun_attention_shape* x, const gatun_matrix* q, const gatun_matrix* k,
                         const gatun_matrix* v) {
   if (x->kv_heads <= 0 || x->head_dim <= 0 || x->heads <= 0 || x->heads % x->kv_heads != 0) return false;
-  if (x->window < 0 || !(x->soft_cap >= 0)) return false;
+  if (x->window < 0 || (x->window > 0 && !x->causal) || !(x->soft_cap >= 0)) return false;
   const int64_t kv_cols = (int64_t)x->kv_heads * x->head_dim;
   if (q->cols != (int64_t)x->heads * x->head_dim || k->cols != kv_cols || v->cols != kv_cols) return false;
   return k->rows == v->rows && q->dtype == k->dtype && q->dtype == v->dtype;

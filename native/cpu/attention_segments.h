@@ -17,6 +17,7 @@ struct Packing {
   const Segment* segments;
   int count;
   int32_t* first;  // first task of each segment, and the end: count + 1
+  int32_t* last;   // last segment of the chains that begin with each segment, or itself
 
   int query_position(int s, int query) const {
     return segments[s].start + segments[s].key_length - segments[s].query_length + query;
@@ -30,19 +31,28 @@ struct Range {
   bool empty() const { return begin >= end; }
 };
 
-inline int64_t packing_bytes(const gatun_matrix* table) { return (table->rows / 6 + 1) * 4; }
+inline int64_t packing_bytes(const gatun_matrix* table) { return (table->rows / 6 * 2 + 1) * 4; }
 
-// False if the table is no list of segments, or a range is outside the matrices.
-inline bool open_packing(const gatun_matrix* table, int64_t query_rows, int64_t key_rows, char* memory, Packing* packing) {
+// False if the table is no list of segments, a range is outside the matrices, or there are parents where nothing is causal.
+inline bool open_packing(const gatun_matrix* table, bool causal, int64_t query_rows, int64_t key_rows, char* memory,
+                         Packing* packing) {
   if (table->dtype != GATUN_I32 || table->stride != 1 || table->rows % 6 != 0) return false;
   const Segment* segments = static_cast<const Segment*>(table->data);
-  *packing = {segments, (int)(table->rows / 6), reinterpret_cast<int32_t*>(memory)};
+  const int count = (int)(table->rows / 6);
+  int32_t* const first = reinterpret_cast<int32_t*>(memory);
+  *packing = {segments, count, first, first + count + 1};
   for (int s = 0; s < packing->count; s++) {
     const Segment& x = segments[s];
-    if (x.parent < -1 || x.parent >= s || x.query_length < 0 || x.query_length > x.key_length) return false;
+    if (x.parent < -1 || x.parent >= s || (x.parent >= 0 && !causal)) return false;
+    if (x.query_length < 0 || x.query_length > x.key_length) return false;
     if (x.query_first < 0 || (int64_t)x.query_first + x.query_length > query_rows) return false;
     if (x.key_first < 0 || (int64_t)x.key_first + x.key_length > key_rows) return false;
     if (x.start != (x.parent < 0 ? 0 : segments[x.parent].start + segments[x.parent].key_length)) return false;
+    packing->last[s] = s;
+  }
+  for (int s = count - 1; s >= 0; s--) {
+    const int parent = segments[s].parent;
+    if (parent >= 0) packing->last[parent] = std::max(packing->last[parent], packing->last[s]);
   }
   return true;
 }

@@ -8,7 +8,7 @@
 #define GATUN_KERNELS_H
 #include <stdint.h>
 
-#define GATUN_ABI_VERSION 2
+#define GATUN_ABI_VERSION 3
 #define GATUN_EXPORT __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -185,11 +185,13 @@ typedef struct {
   int32_t window;           // 0: none; else key j is visible to query i only when i - j < window, in positions
   float scale;
   float soft_cap;           // 0: none; else scores become soft_cap * tanh(score / soft_cap)
+  int32_t causal;           // 0: a query sees all keys of its segment, which has no parent, and window is 0
 } gatun_attention_shape;
 
 // o = softmax(scores) v with scores = scale * q kT for each query head; lse = log of the sum of exp(scores).
 // segments: six int32 a segment: query_first, query_length, key_first, key_length, parent or -1, position of its first key.
-// A query sees the keys of its segment and parent chain up to its own position; one that sees none has o 0, lse -infinity.
+// Causal: a query sees the keys of its segment and parent chain up to its own position; one that sees none has o 0, lse
+// -infinity.
 // q, o: (tokens, heads * head_dim); k, v: (key rows, kv_heads * head_dim), one dtype, f32 or bf16; lse: f32 (tokens, heads).
 int32_t gatun_attention_forward(const gatun_context* context, const gatun_attention_shape* shape,
                                 const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,

@@ -11,9 +11,12 @@ package io.gatun.kernels;
  * @param window 0 for none; otherwise key j is visible to query i only when i - j &lt; window, in
  *     positions
  * @param softCap 0 for none; otherwise scores s become softCap * tanh(s / softCap) before masking
+ * @param causal true for a decoder: a query sees keys up to its own position, those of parent
+ *     segments included; false for an encoder: it sees all keys of its segment, and there are
+ *     neither parents nor a window
  */
 public record AttentionShape(
-    int heads, int kvHeads, int headDim, float scale, int window, float softCap) {
+    int heads, int kvHeads, int headDim, float scale, int window, float softCap, boolean causal) {
   /** Refuses counts that do not fit together. */
   public AttentionShape {
     if (heads < 1 || kvHeads < 1 || heads % kvHeads != 0) {
@@ -27,5 +30,25 @@ public record AttentionShape(
                   .formatted(headDim, window, softCap, scale)
               + " negative, the scale finite");
     }
+    if (!causal && window > 0) {
+      throw new IllegalArgumentException(
+          "attention in both directions with window %d; a window is for causal attention, use 0"
+              .formatted(window));
+    }
+  }
+
+  /**
+   * Causal attention.
+   *
+   * @param heads query heads
+   * @param kvHeads key and value heads
+   * @param headDim columns of one head
+   * @param scale multiplies q . k
+   * @param window 0 for none
+   * @param softCap 0 for none
+   */
+  public AttentionShape(
+      int heads, int kvHeads, int headDim, float scale, int window, float softCap) {
+    this(heads, kvHeads, headDim, scale, window, softCap, true);
   }
 }

@@ -1,10 +1,11 @@
 package io.gatun.kernels;
 
 /**
- * A run of consecutive tokens that attends to itself (causally) and to all keys of its parent
- * chain. Its queries are the last {@code queryLength} positions of its own keys: all of them in
- * training, the newest in decoding, none for a prefix that is only attended to. Own key i has
- * position (sum of keyLength over the parent chain) + i.
+ * A run of consecutive tokens that attends to itself and to all keys of its parent chain; causally,
+ * or, in an encoder, to all of itself and without parent. Its queries are the last {@code
+ * queryLength} positions of its own keys: all of them in training, the newest in decoding, none for
+ * a prefix that is only attended to. Own key i has position (sum of keyLength over the parent
+ * chain) + i.
  *
  * @param queryFirst first row among the queries
  * @param queryLength rows among the queries

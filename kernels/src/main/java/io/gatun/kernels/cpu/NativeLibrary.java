@@ -30,7 +30,7 @@ import java.util.Locale;
  * kernels: memory, threads, features.
  */
 public final class NativeLibrary {
-  private static final int ABI_VERSION = 2;
+  private static final int ABI_VERSION = 3;
 
   private final SymbolLookup symbols;
 

@@ -4,15 +4,18 @@ import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
 import io.gatun.kernels.cpu.CpuCall;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import java.util.List;
 
 /**
- * Causal grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}, each
- * query seeing the keys of its segment and of the segment's parents up to its own position. C:
- * gatun_attention_forward, gatun_attention_backward.
+ * Grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}. Causal, each
+ * query sees the keys of its segment and of the segment's parents up to its own position; in both
+ * directions, it sees all keys of its segment. C: gatun_attention_forward,
+ * gatun_attention_backward.
  *
  * <p>Scores are never stored: they are formed in tiles, and the backward pass forms them again from
  * {@code lse}. A query's result depends on its own chain of keys only, in bits too: not on threads,
@@ -20,14 +23,14 @@ import io.gatun.kernels.cpu.CpuKernel;
  * rounded to BF16 before they are multiplied.
  */
 public final class Attention {
-  private static final long SHAPE_BYTES = 24;
+  private static final long SHAPE_BYTES = 28;
 
   private Attention() {}
 
   /**
    * Attends.
    *
-   * @param shape heads, scale, window, soft cap
+   * @param shape heads, scale, window, soft cap, direction
    * @param segments who sees whom
    * @param q (segments.queryRows(), heads * headDim), F32 or BF16; may be columns of a wider
    *     matrix, as may all others
@@ -118,7 +121,22 @@ public final class Attention {
         "k is %s, the segments need at least %d rows",
         k.shape(),
         segments.keyRows());
+    if (!shape.causal()) {
+      noParents(op, segments.list());
+    }
     return device;
+  }
+
+  private static void noParents(String op, List<Segment> segments) {
+    for (int i = 0; i < segments.size(); i++) {
+      Check.that(
+          segments.get(i).parent() == Segment.NO_PARENT,
+          op,
+          "segment %s has parent %s; in both directions a segment attends to itself alone, give it"
+              + " no parent",
+          i,
+          segments.get(i).parent());
+    }
   }
 
   private static CpuCall inputs(
@@ -130,6 +148,7 @@ public final class Attention {
     c.writeInt(at + 12, shape.window());
     c.writeFloat(at + 16, shape.scale());
     c.writeFloat(at + 20, shape.softCap());
+    c.writeInt(at + 24, shape.causal() ? 1 : 0);
     return c.struct(at).ints(segments.table()).matrix(q).matrix(k).matrix(v);
   }
 }

@@ -1,5 +1,7 @@
 package io.gatun.kernels.ops;
 
+import static org.junit.jupiter.api.Assertions.fail;
+
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
@@ -32,6 +34,12 @@ record AttentionFixture(
   static AttentionShape shape(int heads, int kvHeads, int headDim, int window, float softCap) {
     return new AttentionShape(
         heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), window, softCap);
+  }
+
+  /** Attention in both directions. */
+  static AttentionShape bothWays(int heads, int kvHeads, int headDim, float softCap) {
+    return new AttentionShape(
+        heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0, softCap, false);
   }
 
   /** Normally distributed q, k, v and dO. */
@@ -79,6 +87,39 @@ record AttentionFixture(
         Samples.values(k),
         Samples.values(v),
         Samples.values(dO));
+  }
+
+  /** Both directions of differentiation against the reference, in each compute type. */
+  static void check(Device device, AttentionShape shape, List<Segment> list, Arena arena) {
+    for (DType dtype : Samples.COMPUTE) {
+      var a = random(device, dtype, shape, list, 7, arena).forward().backward();
+      int length = shape.headDim() + list.size() * 50;
+      String what = "%s %s ".formatted(dtype, shape);
+      var expected = a.reference();
+      Tolerance.of(DType.F32, length).check(what + "lse", expected.lse(), Samples.values(a.lse()));
+      near(what + "o", length, expected.o(), a.o());
+      near(what + "dq", length, expected.dq(), a.dq());
+      near(what + "dk", length, expected.dk(), a.dk());
+      near(what + "dv", length, expected.dv(), a.dv());
+      a.checkGuards();
+    }
+  }
+
+  /**
+   * Weights and gradients of scores are rounded to the compute type before they are multiplied, and
+   * o before its part in them: each result moves like a random walk with steps of its size, and the
+   * largest of 100,000 lies some four deviations out.
+   */
+  private static void near(String what, int length, AttentionReference.Sized expected, Matrix m) {
+    double bound = 4 * Tolerance.of(m.dtype(), length).relative();
+    double[] actual = Samples.values(m);
+    for (int i = 0; i < actual.length; i++) {
+      double e = expected.values()[i];
+      double limit = bound * Math.sqrt(expected.squares()[i] + e * e);
+      if (!(Math.abs(actual[i] - e) <= limit)) {
+        fail("%s: element %d is %s, expected %s within %s".formatted(what, i, actual[i], e, limit));
+      }
+    }
   }
 
   /** Everything the two directions wrote. */

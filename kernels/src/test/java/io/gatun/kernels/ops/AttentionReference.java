@@ -4,11 +4,12 @@ import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.Segment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Attention with all scores at hand. For query i and head h, g = h / (heads / kvHeads), over the
  * keys j of its segment's parent chain with position(j) &lt;= position(i), and position(i) -
- * position(j) &lt; window when there is one:
+ * position(j) &lt; window when there is one, or, not causal, over all keys of its segment:
  *
  * <pre>
  * z_j = scale q_ih . k_jg        s_j = cap tanh(z_j / cap), or z_j
@@ -93,6 +94,9 @@ final class AttentionReference {
    * chain on.
    */
   private int[] visible(Segment segment, int place) {
+    if (!shape.causal()) {
+      return IntStream.range(0, segment.keyLength()).map(j -> segment.keyFirst() + j).toArray();
+    }
     var rows = new ArrayList<Integer>();
     int distance = place;
     for (Segment s = segment; ; s = segments.get(s.parent())) {

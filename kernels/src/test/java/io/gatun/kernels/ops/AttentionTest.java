@@ -7,15 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
-import io.gatun.kernels.Device;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,8 +32,9 @@ class AttentionTest {
       int i = 0;
       for (int d : new int[] {8, 16, 24, 37, 64, 80, 128, 256}) {
         int group = groups[i++ % groups.length];
-        check(device, shape(2 * group, 2, d, 0, 0), list, arena);
-        check(device, shape(group, kvHeads[0], d, 40, i % 2 == 0 ? 2 : 0), list, arena);
+        AttentionFixture.check(device, shape(2 * group, 2, d, 0, 0), list, arena);
+        AttentionFixture.check(
+            device, shape(group, kvHeads[0], d, 40, i % 2 == 0 ? 2 : 0), list, arena);
       }
     });
   }
@@ -46,9 +44,10 @@ class AttentionTest {
   void lengths(Devices.Choice choice) {
     choice.run((device, arena) -> {
       var lengths = new int[] {1, 13, 207, 65};
-      check(device, shape(3, 1, 16, 0, 0), packed(lengths, NONE), arena);
-      check(device, shape(1, 1, 16, 0, 0), packed(lengths, new int[] {-1, 0, 1, 1}), arena);
-      check(device, shape(2, 2, 8, 1, 0), packed(lengths, NONE), arena);
+      AttentionFixture.check(device, shape(3, 1, 16, 0, 0), packed(lengths, NONE), arena);
+      AttentionFixture.check(
+          device, shape(1, 1, 16, 0, 0), packed(lengths, new int[] {-1, 0, 1, 1}), arena);
+      AttentionFixture.check(device, shape(2, 2, 8, 1, 0), packed(lengths, NONE), arena);
     });
   }
 
@@ -58,9 +57,9 @@ class AttentionTest {
     choice.run((device, arena) -> {
       for (int seed = 0; seed < 4; seed++) {
         var list = randomTrees(seed, 12, 50);
-        check(device, shape(6, 2, 16, 0, 0), list, arena);
-        check(device, shape(4, 1, 24, 1 + 20 * seed, 0), list, arena);
-        check(device, shape(2, 2, 16, 60, 3), list, arena);
+        AttentionFixture.check(device, shape(6, 2, 16, 0, 0), list, arena);
+        AttentionFixture.check(device, shape(4, 1, 24, 1 + 20 * seed, 0), list, arena);
+        AttentionFixture.check(device, shape(2, 2, 16, 60, 3), list, arena);
       }
     });
   }
@@ -203,43 +202,5 @@ class AttentionTest {
       assertEquals(
           "attention_forward: k is 4x8 F32, the segments need at least 5 rows", e.getMessage());
     });
-  }
-
-  private static void check(Device device, AttentionShape shape, List<Segment> list, Arena arena) {
-    for (DType dtype : COMPUTE) {
-      var a = AttentionFixture.random(device, dtype, shape, list, 7, arena).forward().backward();
-      String what = "%s %s ".formatted(dtype, shape);
-      compare(what, a, a.reference(), list.size() * 50);
-      a.checkGuards();
-    }
-  }
-
-  private static void compare(
-      String what, AttentionFixture a, AttentionReference.Result expected, int rows) {
-    DType dtype = a.q().dtype();
-    int length = a.shape().headDim() + rows;
-    Tolerance.of(DType.F32, length).check(what + "lse", expected.lse(), Samples.values(a.lse()));
-    near(what + "o", dtype, length, expected.o(), a.o());
-    near(what + "dq", dtype, length, expected.dq(), a.dq());
-    near(what + "dk", dtype, length, expected.dk(), a.dk());
-    near(what + "dv", dtype, length, expected.dv(), a.dv());
-  }
-
-  /**
-   * Weights and gradients of scores are rounded to the compute type before they are multiplied, and
-   * o before its part in them: each result moves like a random walk with steps of its size, and the
-   * largest of 100,000 lies some four deviations out.
-   */
-  private static void near(
-      String what, DType dtype, int length, AttentionReference.Sized expected, Matrix m) {
-    double bound = 4 * Tolerance.of(dtype, length).relative();
-    double[] actual = Samples.values(m);
-    for (int i = 0; i < actual.length; i++) {
-      double e = expected.values()[i];
-      double limit = bound * Math.sqrt(expected.squares()[i] + e * e);
-      if (!(Math.abs(actual[i] - e) <= limit)) {
-        fail("%s: element %d is %s, expected %s within %s".formatted(what, i, actual[i], e, limit));
-      }
-    }
   }
 }
