@@ -37,6 +37,16 @@ inline logistic logistic_at(vf x) {
   return {select(negative, small, large), select(negative, large, small), decay};
 }
 
+// log(1 + x) for x from 0 to 1, 3 ulp. With s = x / (2 + x) it is 2 atanh s = 2 s + 2 s^3 Q(s^2), relative error 2^-27.
+inline vf log1p(vf x) {
+  const vf s = x / (set(2.0f) + x), u = s * s, twice = s + s;
+  vf q = set(0x1.1ed7bep-3f);
+  q = fma(q, u, set(0x1.1ebd0ep-3f));
+  q = fma(q, u, set(0x1.99d208p-3f));
+  q = fma(q, u, set(0x1.555502p-2f));
+  return fma(q, u * twice, twice);
+}
+
 // tanh x, 3 ulp. |x| < 0.625: x + x^3 Q(x^2), error 2^-27; otherwise 1 - 2 / (e^2|x| + 1) with the sign of x.
 inline vf tanh(vf x) {
   const vf u = x * x;

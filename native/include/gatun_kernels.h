@@ -21,7 +21,8 @@ enum gatun_status {
   GATUN_BAD_INDEX = 2,     // an id, label or segment outside its table
   GATUN_NO_SCRATCH = 3,    // context scratch too small for this shape
   GATUN_NO_THREADS = 4,    // the operating system gave no thread
-  GATUN_NO_MEMORY = 5      // the operating system gave no memory
+  GATUN_NO_MEMORY = 5,     // the operating system gave no memory
+  GATUN_BAD_VALUE = 6      // a target outside 0 to 1
 };
 
 enum gatun_dtype { GATUN_F32 = 0, GATUN_F16 = 1, GATUN_BF16 = 2, GATUN_I32 = 3, GATUN_U8 = 4 };
@@ -161,6 +162,14 @@ int32_t gatun_soft_cap(const gatun_context* context, const gatun_matrix* x, floa
 // logits = weight * (softmax(z) - onehot(label)) * dz/dlogits. Label -100: loss 0, gradient 0. weights, row_loss: f32 (rows, 1).
 int32_t gatun_cross_entropy(const gatun_context* context, const gatun_matrix* logits, const gatun_matrix* labels,
                             const gatun_matrix* weights, float soft_cap, const gatun_matrix* row_loss);
+
+// p = 1 / (1 + e^-logit). row_loss = weight * mean over the classes of -t log(p) - (1 - t) log(1 - p), t from 0 to 1
+// (GATUN_BAD_VALUE for another); logits = weight / classes * (p - t). targets: f32 (rows, classes); weights, row_loss: f32 (rows, 1).
+int32_t gatun_binary_cross_entropy(const gatun_context* context, const gatun_matrix* logits, const gatun_matrix* targets,
+                                   const gatun_matrix* weights, const gatun_matrix* row_loss);
+// row_loss = weight * mean over the columns of (z - t)^2; z = 2 weight / columns * (z - t). Shapes as above.
+int32_t gatun_squared_error(const gatun_context* context, const gatun_matrix* z, const gatun_matrix* targets,
+                            const gatun_matrix* weights, const gatun_matrix* row_loss);
 
 // y = kept ? x / (1 - p) : 0; y += it when add is 1. Feature f of a row is kept when word f % 4 of Philox 4x32-10 with key
 // seed and counter (f / 4, token_index[row], step, purpose), its upper 24 bits times 2^-24, is >= p. y may be x.

@@ -142,6 +142,7 @@ public final class CpuDevice implements Device {
       case 3 -> "the scratch of a thread is too small for this shape";
       case 4 -> "the operating system gave no thread";
       case 5 -> "the operating system gave no memory";
+      case 6 -> "a target is not from 0 to 1";
       default -> "unknown status " + status;
     };
   }

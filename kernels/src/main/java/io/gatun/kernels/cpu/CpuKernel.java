@@ -37,6 +37,10 @@ public enum CpuKernel {
   SOFT_CAP("mf"),
   /** logits in place, labels, weights, softCap, rowLoss. */
   CROSS_ENTROPY("mmmfm"),
+  /** logits in place, targets, weights, rowLoss. */
+  BINARY_CROSS_ENTROPY("mmmm"),
+  /** z in place, targets, weights, rowLoss. */
+  SQUARED_ERROR("mmmm"),
   /** x, seed, step, purpose and tensor, tokenIndex, p, y, 1 to add to y. */
   DROPOUT("mliimdmi"),
   /** from, to. */

@@ -83,6 +83,20 @@ final class Check {
     }
   }
 
+  /**
+   * The device of a loss of rows: predictions with columns, targets alike, a weight and a loss a
+   * row.
+   */
+  static Device rowLoss(
+      String op, String name, Matrix z, Matrix targets, Matrix weights, Matrix rowLoss) {
+    Device device = compute(op, name, z);
+    that(z.cols() > 0, op, name + " is %s, must have at least %s column", z.shape(), 1);
+    matrix(op, "targets", targets, DType.F32, z.rows(), z.cols(), z);
+    matrix(op, "weights", weights, DType.F32, z.rows(), 1, z);
+    matrix(op, "rowLoss", rowLoss, DType.F32, z.rows(), 1, z);
+    return device;
+  }
+
   /** Something that must hold; the message is made only when it does not. */
   static void that(boolean holds, String op, String format, Object first, Object second) {
     if (!holds) {

@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,6 +93,51 @@ class FunctionsTest {
       Activate.backward(Activation.TANH, at, d, d);
       assertUlps(6, v -> 1 / Math.pow(Math.cosh(v), 2), x, HostCopy.readFloats(d));
     });
+  }
+
+  /** As gradients of rows of one class: value where the target is 0, less 1 where it is 1. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void logisticWithinFourUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var x = new float[COUNT];
+      var targets = new float[COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        x[i] = 160f * i / COUNT - 80;
+      }
+      float[] value = binaryCrossEntropy(device, x, targets, arena).gradient();
+      assertUlps(4, v -> 1 / (1 + Math.exp(-v)), x, value);
+      Arrays.fill(targets, 1);
+      float[] lessOne = binaryCrossEntropy(device, x, targets, arena).gradient();
+      assertUlps(4, v -> -1 / (1 + Math.exp(v)), x, lessOne);
+    });
+  }
+
+  /** As losses log(1 + e^x), x below 0: two ulp more, which are those of e^x. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#all")
+  void logarithmOfOneAndMoreWithinThreeUlp(Devices.Choice choice) {
+    choice.run((device, arena) -> {
+      var x = new float[COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        x[i] = -80f * i / COUNT;
+      }
+      float[] loss = binaryCrossEntropy(device, x, new float[COUNT], arena).loss();
+      assertUlps(5, v -> Math.log1p(Math.exp(v)), x, loss);
+    });
+  }
+
+  private record Losses(float[] gradient, float[] loss) {}
+
+  private static Losses binaryCrossEntropy(Device device, float[] x, float[] targets, Arena arena) {
+    var ones = new float[x.length];
+    Arrays.fill(ones, 1);
+    Matrix z = Samples.strided(device, DType.F32, x.length, 1, x, arena);
+    Matrix t = Samples.strided(device, DType.F32, x.length, 1, targets, arena);
+    Matrix weights = Samples.strided(device, DType.F32, x.length, 1, ones, arena);
+    Matrix loss = Samples.guarded(device, DType.F32, x.length, 1, arena);
+    BinaryCrossEntropy.run(z, t, weights, loss);
+    return new Losses(HostCopy.readFloats(z), HostCopy.readFloats(loss));
   }
 
   private static void assertUlps(int bound, DoubleUnaryOperator f, float[] x, float[] actual) {

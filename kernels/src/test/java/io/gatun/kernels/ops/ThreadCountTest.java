@@ -46,6 +46,7 @@ class ThreadCountTest {
       Matrix y = Samples.random(device, dtype, ROWS, COLS, 2, arena);
       Matrix half = x.colSlice(0, COLS / 2);
       Matrix row = Samples.random(device, DType.F32, ROWS, 1, 3, arena);
+      Matrix zeros = Matrix.allocate(device, "zeros", DType.F32, ROWS, COLS, arena);
       Matrix gamma = Samples.random(device, DType.F32, 1, COLS / 2, 4, arena);
       Matrix rstd = Samples.guarded(device, DType.F32, ROWS, 2, arena);
       var ids = Samples.ints(device, Samples.below(5, ROWS, 7), arena);
@@ -64,7 +65,9 @@ class ThreadCountTest {
       layerNorm(x, y, row, arena);
       Activate.forward(Activation.GELU, y, y);
       Activate.backward(Activation.TANH, x, y, x);
-      for (Matrix m : List.of(x, y, rstd)) {
+      BinaryCrossEntropy.run(y, zeros, row, rstd.colSlice(1, 1));
+      SquaredError.run(x, zeros, row, row);
+      for (Matrix m : List.of(x, y, rstd, row)) {
         results.add(HostCopy.readFloats(m));
       }
       return results;
