@@ -1,6 +1,7 @@
 package io.gatun.runtime.adapter;
 
 import io.gatun.quant.checkpoint.CheckpointException;
+import io.gatun.runtime.model.BaseConfig;
 import io.gatun.runtime.model.UnsupportedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -84,14 +85,15 @@ final class AdapterConfigFile {
 
   private AdapterConfigFile() {}
 
-  static LoraConfig read(Path folder) {
+  /** The configuration in a folder, for a base of the given shape. */
+  static LoraConfig read(Path folder, BaseConfig base) {
     Path file = folder.resolve(NAME);
     if (!Files.isRegularFile(file)) {
       throw new CheckpointException(
           folder, "there is no " + NAME + "; an adapter is a folder that PEFT or Gatun wrote");
     }
     try {
-      return parse(JSON.readTree(Files.readString(file)));
+      return parse(JSON.readTree(Files.readString(file)), base);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (JacksonException e) {
@@ -101,7 +103,7 @@ final class AdapterConfigFile {
     }
   }
 
-  static LoraConfig parse(JsonNode json) {
+  static LoraConfig parse(JsonNode json, BaseConfig base) {
     refuseUnsupported(json);
     return new LoraConfig(
         (int) number(json, "r", 8),
@@ -109,7 +111,7 @@ final class AdapterConfigFile {
         (float) number(json, "lora_dropout", 0),
         present(json, "target_modules")
             ? filter(json.path("target_modules"))
-            : ModuleFilter.names("q_proj", "v_proj"),
+            : defaultTargets(base),
         present(json, "exclude_modules") ? filter(json.path("exclude_modules")) : ModuleFilter.NONE,
         json.path("use_rslora").asBoolean(false),
         list(json.path("layers_to_transform"), JsonNode::intValue),
@@ -174,6 +176,17 @@ final class AdapterConfigFile {
     return new ModuleFilter.Names(list(value, JsonNode::stringValue));
   }
 
+  private static ModuleFilter defaultTargets(BaseConfig base) {
+    if (base.defaultTargets().isEmpty()) {
+      throw new IllegalArgumentException(
+          "target_modules is null, and models of type "
+              + base.modelType()
+              + " have no default: name the layers, for example "
+              + base.linearNames());
+    }
+    return new ModuleFilter.Names(base.defaultTargets());
+  }
+
   private static boolean present(JsonNode json, String key) {
     return json.has(key) && !json.path(key).isNull();
   }
@@ -199,7 +212,7 @@ final class AdapterConfigFile {
   }
 
   /** Indented by 2, keys sorted, no newline at the end. */
-  static String format(LoraConfig config) {
+  static String format(LoraConfig config, BaseConfig base) {
     var json = new TreeMap<String, Object>();
     NULLS.forEach(key -> json.put(key, JSON.nullNode()));
     FALSES.forEach(key -> json.put(key, false));
@@ -218,11 +231,11 @@ final class AdapterConfigFile {
     json.put("task_type", "CAUSAL_LM");
     json.put("use_rslora", config.rankStabilized());
     json.put("base_model_name_or_path", orNull(config.baseModel()));
-    json.put("exclude_modules", orNull(names(config.excludeModules())));
+    json.put("exclude_modules", orNull(names(config.excludeModules(), base)));
     json.put("init_lora_weights", initName(config.init()));
     json.put("layers_pattern", orNull(config.layersPattern()));
     json.put("layers_to_transform", orNull(config.layersToTransform()));
-    json.put("target_modules", names(config.targetModules()));
+    json.put("target_modules", names(config.targetModules(), base));
     return JSON.writer().with(printer()).writeValueAsString(json);
   }
 
@@ -251,11 +264,11 @@ final class AdapterConfigFile {
     };
   }
 
-  private static Object names(ModuleFilter filter) {
+  private static Object names(ModuleFilter filter, BaseConfig base) {
     return switch (filter) {
       case ModuleFilter.Names(var names) -> names;
       case ModuleFilter.Regex(var regex) -> regex;
-      case ModuleFilter.AllLinear() -> ModuleSelection.LINEAR_NAMES;
+      case ModuleFilter.AllLinear() -> base.linearNames();
     };
   }
 

@@ -68,7 +68,7 @@ final class AdapterFile {
         .forEach((name, matrix) -> data.add(TensorData.matrix(name, shape(matrix), matrix)));
     SafetensorsWriter.write(folder.resolve(NAME), Map.of(), data);
     WholeFile.write(folder.resolve(ModelCard.NAME), bytes(ModelCard.text(adapter)));
-    WholeFile.write(config, bytes(AdapterConfigFile.format(adapter.config())));
+    WholeFile.write(config, bytes(AdapterConfigFile.format(adapter.config(), adapter.base())));
   }
 
   private static byte[] bytes(String text) {

@@ -7,8 +7,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
 import io.gatun.kernels.ops.SquaredNorm;
+import io.gatun.runtime.model.BaseConfig;
 import io.gatun.runtime.model.Decoder;
-import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.model.Projection;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -22,12 +22,14 @@ import java.util.Optional;
  */
 public final class LoraAdapter {
   private final LoraConfig config;
+  private final BaseConfig base;
   private final List<AdaptedLayer> layers;
   private final FactorLayout layout;
   private final Matrix parameters;
 
-  private LoraAdapter(LoraConfig config, DecoderConfig base, Device device, Arena arena) {
+  private LoraAdapter(LoraConfig config, BaseConfig base, Device device, Arena arena) {
     this.config = config;
+    this.base = base;
     this.layers = ModuleSelection.select(config, base);
     this.layout = new FactorLayout(layers);
     this.parameters =
@@ -70,8 +72,8 @@ public final class LoraAdapter {
    * @param arena owns the parameters
    * @return the adapter
    */
-  public static LoraAdapter load(Path folder, DecoderConfig base, Device device, Arena arena) {
-    var adapter = new LoraAdapter(AdapterConfigFile.read(folder), base, device, arena);
+  public static LoraAdapter load(Path folder, BaseConfig base, Device device, Arena arena) {
+    var adapter = new LoraAdapter(AdapterConfigFile.read(folder, base), base, device, arena);
     AdapterFile.read(folder, adapter);
     return adapter;
   }
@@ -93,6 +95,15 @@ public final class LoraAdapter {
    */
   public LoraConfig config() {
     return config;
+  }
+
+  /**
+   * What it is for.
+   *
+   * @return the shape of the base
+   */
+  public BaseConfig base() {
+    return base;
   }
 
   /**

@@ -78,9 +78,7 @@ public final class MergedModel {
   public List<Path> write(Path folder, long shardBytes) {
     byte[] json = json().getBytes(StandardCharsets.UTF_8);
     var tensors =
-        WeightNames.tensors(config).entrySet().stream()
-            .map(e -> tensor(e.getKey(), e.getValue()))
-            .toList();
+        config.tensors().entrySet().stream().map(e -> tensor(e.getKey(), e.getValue())).toList();
     var files = SafetensorsWriter.writeModel(folder, shardBytes, Map.of(), tensors);
     WholeFile.write(folder.resolve("config.json"), json);
     return files;

@@ -1,11 +1,9 @@
 package io.gatun.runtime.adapter;
 
-import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.model.BaseConfig;
 import io.gatun.runtime.model.LinearLayer;
-import io.gatun.runtime.model.Projection;
 import io.gatun.runtime.model.UnsupportedException;
 import io.gatun.runtime.model.WeightNames;
-import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
@@ -15,31 +13,27 @@ import java.util.regex.Pattern;
  * Finds the linear layers that get an adapter, by PEFT's rules in PEFT's order (formats.md 4.6).
  */
 final class ModuleSelection {
-  /** What all-linear means in the files of every supported model. */
-  static final List<String> LINEAR_NAMES =
-      Arrays.stream(Projection.values()).flatMap(p -> p.siblings().stream()).toList();
-
   private static final String ANY_LIST = ".*?\\.[^.]*\\.(\\d+)\\.";
 
   private ModuleSelection() {}
 
   /**
-   * The adapted layers of a decoder.
+   * The adapted layers of a base.
    *
    * @param config what to adapt
-   * @param decoder the shape of the base
+   * @param base its shape
    * @return at least one, in the order of the model
    * @throws IllegalArgumentException when nothing matches, or a module that is no linear layer does
-   * @throws UnsupportedException when embedding or head match
+   * @throws UnsupportedException when an embedding or the head matches
    */
-  static List<AdaptedLayer> select(LoraConfig config, DecoderConfig decoder) {
+  static List<AdaptedLayer> select(LoraConfig config, BaseConfig base) {
     if (!(config.targetModules() instanceof ModuleFilter.AllLinear)) {
-      WeightNames.otherModules(decoder).stream()
+      base.otherModules().stream()
           .filter(path -> matches(config, path))
-          .forEach(ModuleSelection::refuse);
+          .forEach(path -> refuse(base, path));
     }
     var adapted =
-        decoder.linearLayers().stream()
+        base.linearLayers().stream()
             .filter(linear -> matches(config, linear.path()))
             .map(linear -> adapted(config, linear))
             .toList();
@@ -48,7 +42,7 @@ final class ModuleSelection {
           "target_modules "
               + describe(config.targetModules())
               + " match no linear layer of the model; its layers are named like "
-              + decoder.linearLayers().getFirst().path());
+              + base.linearLayers().getFirst().path());
     }
     return adapted;
   }
@@ -57,8 +51,10 @@ final class ModuleSelection {
     return new AdaptedLayer(linear, config.rankOf(linear.path()), config.scaleOf(linear.path()));
   }
 
-  private static void refuse(String path) {
-    if (path.equals(WeightNames.EMBEDDING) || path.equals(WeightNames.HEAD)) {
+  /** An embedding or a head, tied or not, is a table that could have an adapter. */
+  private static void refuse(BaseConfig base, String path) {
+    var shape = base.tensors().getOrDefault(WeightNames.weight(path), List.of());
+    if (shape.size() == 2 || path.equals(WeightNames.HEAD)) {
       throw new UnsupportedException(
           "an adapter on " + path + " is not supported yet; linear layers of the blocks are");
     }

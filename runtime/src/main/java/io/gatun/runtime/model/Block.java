@@ -1,9 +1,9 @@
 package io.gatun.runtime.model;
 
 import static io.gatun.runtime.model.Projection.DOWN;
-import static io.gatun.runtime.model.Projection.GATE_UP;
 import static io.gatun.runtime.model.Projection.OUTPUT;
 import static io.gatun.runtime.model.Projection.QKV;
+import static io.gatun.runtime.model.Projection.UP;
 
 import io.gatun.kernels.ops.Add;
 import io.gatun.kernels.ops.Attention;
@@ -32,7 +32,7 @@ final class Block {
     Add.run(s.x, s.h);
 
     w.feedForwardNorm().forward(s.h, s.m, s.rstdH);
-    w.gateUp().forward(s.m, pass.delta(GATE_UP), s.gu);
+    w.gateUp().forward(s.m, pass.delta(UP), s.gu);
     Glu.forward(w.activation(), s.gu, s.f);
     w.down().forward(s.f, pass.delta(DOWN), s.d);
     w.sandwichNorms().ifPresent(norms -> norms.feedForward().forward(s.d, s.y, s.rstdD));
@@ -48,7 +48,7 @@ final class Block {
     w.down().backward(g.dd, s.f, pass.delta(DOWN), g.df);
     Glu.backward(w.activation(), s.gu, g.df, s.gu);
     w.feedForwardNorm().forward(s.h, s.m, s.rstdH);
-    w.gateUp().backward(s.gu, s.m, pass.delta(GATE_UP), g.da);
+    w.gateUp().backward(s.gu, s.m, pass.delta(UP), g.da);
     w.feedForwardNorm().backwardSum(g.da, s.h, s.rstdH, g.dx);
 
     w.sandwichNorms().ifPresent(norms -> norms.attention().backward(g.dx, s.p, s.rstdP, g.dp));

@@ -65,7 +65,7 @@ final class BlockActivations {
     table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
     table.add(block + "o", s.dtype(), s.tokens(), c.queryCols());
     table.add(block + "h", s.dtype(), s.tokens(), c.hidden());
-    table.add(block + "gu", s.dtype(), s.tokens(), c.outputCols(Projection.GATE_UP));
+    table.add(block + "gu", s.dtype(), s.tokens(), c.outputCols(Projection.UP));
     table.add(block + "lse", DType.F32, s.tokens(), c.heads());
     table.add(block + "rstdX", DType.F32, s.tokens(), 1);
     table.add(block + "rstdH", DType.F32, s.tokens(), 1);

@@ -63,7 +63,7 @@ record BlockWeights(
     return switch (projection) {
       case QKV -> qkv;
       case OUTPUT -> output;
-      case GATE_UP -> gateUp;
+      case UP -> gateUp;
       case DOWN -> down;
     };
   }
@@ -76,7 +76,7 @@ record BlockWeights(
         headNorms,
         Objects.requireNonNull(products.get(Projection.OUTPUT)),
         feedForwardNorm,
-        Objects.requireNonNull(products.get(Projection.GATE_UP)),
+        Objects.requireNonNull(products.get(Projection.UP)),
         activation,
         Objects.requireNonNull(products.get(Projection.DOWN)),
         sandwichNorms);

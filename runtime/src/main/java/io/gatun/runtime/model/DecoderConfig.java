@@ -5,6 +5,7 @@ import io.gatun.kernels.AttentionShape;
 import io.gatun.quant.checkpoint.Checkpoint;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -61,7 +62,8 @@ public record DecoderConfig(
     float logitSoftCap,
     List<Integer> windows,
     RopeTable rope,
-    int contextLength) {
+    int contextLength)
+    implements BaseConfig {
 
   /** Copies the windows. */
   public DecoderConfig {
@@ -152,55 +154,30 @@ public record DecoderConfig(
     return kvHeads * headDim;
   }
 
-  /**
-   * Input features of a product.
-   *
-   * @param projection the product
-   * @return columns of its weight
-   */
+  @Override
   public int inputs(Projection projection) {
     return switch (projection) {
-      case QKV, GATE_UP -> hidden;
+      case QKV, UP -> hidden;
       case OUTPUT -> queryCols();
       case DOWN -> feedForward;
     };
   }
 
-  /**
-   * Output features of each sibling of a product.
-   *
-   * @param projection the product
-   * @return rows of its weight, sibling by sibling
-   */
+  @Override
   public List<Integer> outputs(Projection projection) {
     return switch (projection) {
       case QKV -> List.of(queryCols(), keyCols(), keyCols());
       case OUTPUT, DOWN -> List.of(hidden);
-      case GATE_UP -> List.of(feedForward, feedForward);
+      case UP -> List.of(feedForward, feedForward);
     };
   }
 
-  /**
-   * Output features of a product.
-   *
-   * @param projection the product
-   * @return rows of its weight
-   */
-  public int outputCols(Projection projection) {
-    return outputs(projection).stream().mapToInt(Integer::intValue).sum();
-  }
-
-  /**
-   * Whether the layers of a product have biases.
-   *
-   * @param projection the product
-   * @return true if each sibling has one
-   */
+  @Override
   public boolean hasBias(Projection projection) {
     return switch (projection) {
       case QKV -> qkvBias;
       case OUTPUT -> outputBias;
-      case GATE_UP, DOWN -> mlpBias;
+      case UP, DOWN -> mlpBias;
     };
   }
 
@@ -215,38 +192,23 @@ public record DecoderConfig(
         heads, kvHeads, headDim, attentionScale, windows.get(layer), attentionSoftCap);
   }
 
-  /**
-   * Linear layers of one product.
-   *
-   * @param layer the block
-   * @param projection the product
-   * @return siblings in the order of their rows
-   */
-  public List<LinearLayer> linearLayers(int layer, Projection projection) {
-    var linears = new ArrayList<LinearLayer>();
-    int firstRow = 0;
-    for (int i = 0; i < projection.siblings().size(); i++) {
-      int rows = outputs(projection).get(i);
-      String path = WeightNames.linear(layer, projection, projection.siblings().get(i));
-      linears.add(new LinearLayer(path, layer, projection, firstRow, rows, inputs(projection)));
-      firstRow += rows;
-    }
-    return linears;
+  @Override
+  public List<String> paths(int layer, Projection projection) {
+    return WeightNames.linears(layer, projection);
   }
 
-  /**
-   * Every linear layer of the blocks, in the order of the model: q, k, v, o, gate, up, down, block
-   * by block.
-   *
-   * @return 7 per block
-   */
-  public List<LinearLayer> linearLayers() {
-    var linears = new ArrayList<LinearLayer>();
-    for (int layer = 0; layer < layers; layer++) {
-      for (var projection : Projection.values()) {
-        linears.addAll(linearLayers(layer, projection));
-      }
-    }
-    return linears;
+  @Override
+  public List<String> otherModules() {
+    return WeightNames.otherModules(this);
+  }
+
+  @Override
+  public Map<String, List<Long>> tensors() {
+    return WeightNames.tensors(this);
+  }
+
+  @Override
+  public List<String> defaultTargets() {
+    return WeightNames.DEFAULT_TARGETS;
   }
 }

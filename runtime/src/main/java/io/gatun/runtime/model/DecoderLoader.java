@@ -76,7 +76,7 @@ final class DecoderLoader {
             : Optional.empty(),
         product(layer, Projection.OUTPUT),
         norm(layer, sandwich ? WeightNames.PRE_FEED_FORWARD_NORM : WeightNames.POST_ATTENTION_NORM),
-        product(layer, Projection.GATE_UP),
+        product(layer, Projection.UP),
         config.activation(),
         product(layer, Projection.DOWN),
         sandwich

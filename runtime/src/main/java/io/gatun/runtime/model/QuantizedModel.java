@@ -56,7 +56,7 @@ public final class QuantizedModel {
     try (var memory = Arena.ofConfined()) {
       var loader = new WeightLoader(checkpoint, device, memory);
       var tensors = new ArrayList<TensorData>();
-      for (var entry : WeightNames.tensors(config).entrySet()) {
+      for (var entry : config.tensors().entrySet()) {
         if (linear.contains(entry.getKey())) {
           var weight = (Nf4Matrix) loader.weight(List.of(entry.getKey()), format);
           tensors.addAll(BnbCodec.tensors(entry.getKey(), weight.bands().getFirst()));

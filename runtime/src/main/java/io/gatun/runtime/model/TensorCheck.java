@@ -4,7 +4,7 @@ import io.gatun.quant.checkpoint.Checkpoint;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Compares the tensors of a checkpoint with those that a decoder has. */
+/** Compares the tensors of a checkpoint with those that a model has. */
 final class TensorCheck {
   private TensorCheck() {}
 
@@ -13,8 +13,8 @@ final class TensorCheck {
    *
    * @return sentences, empty if all is well
    */
-  static List<String> problems(Checkpoint checkpoint, DecoderConfig config) {
-    var expected = WeightNames.tensors(config);
+  static List<String> problems(Checkpoint checkpoint, BaseConfig config) {
+    var expected = config.tensors();
     var problems = new ArrayList<String>();
     expected.forEach((name, shape) -> {
       if (!checkpoint.names().contains(name)) {
@@ -32,9 +32,11 @@ final class TensorCheck {
   }
 
   /** Buffers that older files carry, and a copy of a tied head. */
-  private static boolean harmless(String name, DecoderConfig config) {
+  private static boolean harmless(String name, BaseConfig config) {
     return name.equals(WeightNames.ROPE_DIVISORS)
         || name.endsWith("rotary_emb.inv_freq")
-        || config.tiedHead() && name.equals(WeightNames.weight(WeightNames.HEAD));
+        || name.equals(WeightNames.weight(WeightNames.HEAD))
+            && config instanceof DecoderConfig decoder
+            && decoder.tiedHead();
   }
 }

@@ -37,6 +37,9 @@ public final class WeightNames {
   /** The norm of key heads. */
   public static final String KEY_NORM = "self_attn.k_norm";
 
+  /** Layers that get an adapter where its configuration names none. */
+  static final List<String> DEFAULT_TARGETS = List.of("q_proj", "v_proj");
+
   private WeightNames() {}
 
   /**
@@ -71,15 +74,21 @@ public final class WeightNames {
   }
 
   /**
-   * A linear layer of a block.
+   * The linear layers of a product.
    *
    * @param layer the block
-   * @param projection the product it belongs to
-   * @param sibling for example {@code q_proj}
-   * @return for example {@code model.layers.0.self_attn.q_proj}
+   * @param projection the product
+   * @return for example {@code model.layers.0.self_attn.o_proj}
    */
-  public static String linear(int layer, Projection projection, String sibling) {
-    return inBlock(layer, projection.parent() + "." + sibling);
+  static List<String> linears(int layer, Projection projection) {
+    var names =
+        switch (projection) {
+          case QKV -> List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj");
+          case OUTPUT -> List.of("self_attn.o_proj");
+          case UP -> List.of("mlp.gate_proj", "mlp.up_proj");
+          case DOWN -> List.of("mlp.down_proj");
+        };
+    return names.stream().map(name -> inBlock(layer, name)).toList();
   }
 
   /**

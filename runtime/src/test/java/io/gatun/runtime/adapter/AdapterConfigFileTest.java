@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.quant.Golden;
 import io.gatun.quant.checkpoint.CheckpointException;
+import io.gatun.runtime.model.BaseConfig;
 import io.gatun.runtime.model.UnsupportedException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,9 +19,10 @@ import tools.jackson.databind.ObjectMapper;
 
 class AdapterConfigFileTest {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final BaseConfig MODEL = ModuleSelectionTest.MODEL;
 
   private static LoraConfig parse(String json) {
-    return AdapterConfigFile.parse(JSON.readTree("{\"peft_type\": \"LORA\", " + json + "}"));
+    return AdapterConfigFile.parse(JSON.readTree("{\"peft_type\": \"LORA\", " + json + "}"), MODEL);
   }
 
   private static String refusal(String json) {
@@ -30,7 +32,8 @@ class AdapterConfigFileTest {
   @Test
   void writesWhatPeftWrites() throws IOException {
     String peft = Files.readString(Golden.file("peft/llama_lora/adapter_config.json"));
-    String ours = AdapterConfigFile.format(AdapterConfigFile.parse(JSON.readTree(peft)));
+    String ours =
+        AdapterConfigFile.format(AdapterConfigFile.parse(JSON.readTree(peft), MODEL), MODEL);
     assertEquals(peft, ours);
   }
 
@@ -50,18 +53,18 @@ class AdapterConfigFileTest {
             Map.of("v_proj", 16.0),
             LoraConfig.Init.GAUSSIAN,
             "some/model");
-    String text = AdapterConfigFile.format(config);
-    assertEquals(config, AdapterConfigFile.parse(JSON.readTree(text)));
+    String text = AdapterConfigFile.format(config, MODEL);
+    assertEquals(config, AdapterConfigFile.parse(JSON.readTree(text), MODEL));
     assertTrue(text.contains("\"lora_dropout\": 0.05,"), text);
   }
 
   @Test
   void allLinearIsWrittenAsNames() {
-    String text = AdapterConfigFile.format(LoraConfig.defaults());
+    String text = AdapterConfigFile.format(LoraConfig.defaults(), MODEL);
     assertEquals(
         ModuleFilter.names(
             "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
-        AdapterConfigFile.parse(JSON.readTree(text)).targetModules());
+        AdapterConfigFile.parse(JSON.readTree(text), MODEL).targetModules());
   }
 
   @Test
@@ -84,17 +87,18 @@ class AdapterConfigFileTest {
     assertTrue(refusal("\"init_lora_weights\": \"pissa\"").contains("may change the base"));
     assertTrue(refusal("\"task_type\": \"SEQ_CLS\"").contains("later version"));
     var ia3 = JSON.readTree("{\"peft_type\": \"IA3\"}");
-    assertThrows(UnsupportedException.class, () -> AdapterConfigFile.parse(ia3));
+    assertThrows(UnsupportedException.class, () -> AdapterConfigFile.parse(ia3, MODEL));
   }
 
   @Test
   void aFolderWithoutConfigIsNoAdapter(@TempDir Path folder) throws IOException {
-    assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder));
+    assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder, MODEL));
     Files.writeString(folder.resolve(AdapterConfigFile.NAME), "{");
-    assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder));
+    assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder, MODEL));
     Files.writeString(
         folder.resolve(AdapterConfigFile.NAME), "{\"peft_type\": \"LORA\", \"r\": 0}");
-    var wrong = assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder));
+    var wrong =
+        assertThrows(CheckpointException.class, () -> AdapterConfigFile.read(folder, MODEL));
     assertTrue(wrong.getMessage().contains("rank is 0"), wrong.getMessage());
   }
 }

@@ -147,13 +147,13 @@ class LoraAdapterTest {
           TinyModel.adapter(decoder, 0, arena).save(folder);
           var fewer =
               LoraConfig.defaults().withRank(4, 8).withTargets(ModuleFilter.names("q_proj"));
-          write(AdapterConfigFile.format(fewer));
+          write(AdapterConfigFile.format(fewer, decoder.config()));
           var unexpected =
               assertThrows(
                   CheckpointException.class, () -> LoraAdapter.load(folder, decoder, arena));
           assertEquals(24, unexpected.problems().size());
           TinyModel.adapter(decoder, fewer, arena).save(folder);
-          write(AdapterConfigFile.format(LoraConfig.defaults().withRank(4, 8)));
+          write(AdapterConfigFile.format(LoraConfig.defaults().withRank(4, 8), decoder.config()));
           var missing =
               assertThrows(
                   CheckpointException.class, () -> LoraAdapter.load(folder, decoder, arena));
@@ -172,7 +172,7 @@ class LoraAdapterTest {
 
   @Test
   void refusesPickles() throws IOException {
-    write(AdapterConfigFile.format(LoraConfig.defaults()));
+    write(AdapterConfigFile.format(LoraConfig.defaults(), ModuleSelectionTest.MODEL));
     Files.write(folder.resolve("adapter_model.bin"), new byte[1]);
     with(
         "tiny_llama",

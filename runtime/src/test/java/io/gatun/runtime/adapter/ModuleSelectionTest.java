@@ -12,7 +12,7 @@ import tools.jackson.databind.ObjectMapper;
 
 /** PEFT's rules on a model of three blocks. */
 class ModuleSelectionTest {
-  private static final DecoderConfig MODEL =
+  static final DecoderConfig MODEL =
       DecoderConfig.read(
           new ObjectMapper()
               .readTree(
@@ -23,7 +23,7 @@ class ModuleSelectionTest {
 
   private static LoraConfig config(String json) {
     return AdapterConfigFile.parse(
-        new ObjectMapper().readTree("{\"peft_type\": \"LORA\", " + json + "}"));
+        new ObjectMapper().readTree("{\"peft_type\": \"LORA\", " + json + "}"), MODEL);
   }
 
   private static List<String> select(String json) {
