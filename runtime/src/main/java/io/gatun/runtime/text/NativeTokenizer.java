@@ -27,6 +27,11 @@ final class NativeTokenizer implements AutoCloseable {
     }
   }
 
+  /** Texts handed to the library at once, by number and by characters. */
+  private static final int BATCH = 256;
+
+  private static final int BATCH_CHARACTERS = 1 << 20;
+
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private final long handle;
   private boolean closed;
@@ -83,8 +88,23 @@ final class NativeTokenizer implements AutoCloseable {
     });
   }
 
-  /** The ids of several texts. */
+  /** The ids of several texts, in several threads. */
   List<int[]> ids(List<String> texts, boolean addSpecialTokens) {
+    var ids = new ArrayList<int[]>(texts.size());
+    int from = 0;
+    while (from < texts.size()) {
+      int to = from;
+      long characters = 0;
+      while (to < texts.size() && to - from < BATCH && characters < BATCH_CHARACTERS) {
+        characters += texts.get(to++).length();
+      }
+      ids.addAll(batch(texts.subList(from, to), addSpecialTokens));
+      from = to;
+    }
+    return ids;
+  }
+
+  private List<int[]> batch(List<String> texts, boolean addSpecialTokens) {
     return use(library -> {
       long[] encodings = library.batchEncode(handle, wellFormed(texts), addSpecialTokens);
       var ids = new ArrayList<int[]>(encodings.length);
@@ -103,11 +123,10 @@ final class NativeTokenizer implements AutoCloseable {
     });
   }
 
-  /** Two texts as one sequence. */
-  Encoding encoding(String first, String second, boolean addSpecialTokens) {
+  /** Two texts as one sequence, with what the tokenizer puts around them. */
+  Encoding encoding(String first, String second) {
     return use(library -> {
-      long encoding =
-          library.encodeDual(handle, wellFormed(first), wellFormed(second), addSpecialTokens);
+      long encoding = library.encodeDual(handle, wellFormed(first), wellFormed(second), true);
       return read(library, encoding, e -> encoding(e, List.of(first, second)));
     });
   }

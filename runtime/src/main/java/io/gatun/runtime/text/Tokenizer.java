@@ -6,7 +6,6 @@ import io.gatun.quant.checkpoint.TokenizerSource;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,11 +18,6 @@ import java.util.Set;
  * closed. Immutable and safe for use by several threads; it never uses the network.
  */
 public final class Tokenizer implements AutoCloseable {
-  /** Texts handed to the native library at once, by number and by characters. */
-  private static final int BATCH = 256;
-
-  private static final int BATCH_CHARACTERS = 1 << 20;
-
   private final NativeTokenizer tokens;
   private final Vocabulary vocabulary;
   private final Map<String, String> specialTokens;
@@ -124,18 +118,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return ids of each text, in order
    */
   public List<int[]> encodeAll(List<String> texts, boolean addSpecialTokens) {
-    var ids = new ArrayList<int[]>(texts.size());
-    int from = 0;
-    while (from < texts.size()) {
-      int to = from;
-      long characters = 0;
-      while (to < texts.size() && to - from < BATCH && characters < BATCH_CHARACTERS) {
-        characters += texts.get(to++).length();
-      }
-      ids.addAll(tokens.ids(texts.subList(from, to), addSpecialTokens));
-      from = to;
-    }
-    return ids;
+    return tokens.ids(texts, addSpecialTokens);
   }
 
   /**
@@ -150,15 +133,27 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The tokens of a pair of texts, as classifiers of pairs read them.
+   * A text as classifiers read it: with what the tokenizer puts around it, cut at its end.
+   *
+   * @param text any text
+   * @param maxLength most tokens, those around the text included
+   * @return ids, types and spans
+   */
+  public Encoding encodeText(String text, int maxLength) {
+    return Truncation.of(tokens.encoding(text, true), maxLength);
+  }
+
+  /**
+   * A pair of texts as classifiers read it; of a pair that is too long, the longer is cut first.
    *
    * @param first the text of type 0
-   * @param second the text of type 1
-   * @param addSpecialTokens as in {@link #encode}
-   * @return ids and, for each, its type and the span of its own text
+   * @param second the text of type 1, in models that know types
+   * @param maxLength most tokens, those around the texts included
+   * @return ids, types and, for each, the span of its own text
    */
-  public Encoding encoding(String first, String second, boolean addSpecialTokens) {
-    return tokens.encoding(first, second, addSpecialTokens);
+  public Encoding encodePair(String first, String second, int maxLength) {
+    int ofFirst = tokens.ids(first, false).length;
+    return Truncation.longestFirst(tokens.encoding(first, second), ofFirst, maxLength);
   }
 
   /**
@@ -255,7 +250,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The number that every id is below. A model may have more rows than that in its embedding.
+   * The number that every id is below; the embedding of a model may have more rows.
    *
    * @return one more than the highest id
    */

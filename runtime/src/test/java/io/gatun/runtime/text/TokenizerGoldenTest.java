@@ -40,6 +40,28 @@ class TokenizerGoldenTest {
         });
   }
 
+  @Test
+  void cutToALength() {
+    Golden.files("pairs", "*.json")
+        .run(c -> {
+          JsonNode cases = JsonMapper.shared().readTree(Files.readString(c.path()));
+          try (Tokenizer tokenizer = Tokenizer.load(c.resolve(cases.get("tokenizer").asString()))) {
+            for (JsonNode example : cases.get("cases")) {
+              int length = example.get("max_length").asInt();
+              String first = example.get("first").asString();
+              Encoding encoding =
+                  example.has("second")
+                      ? tokenizer.encodePair(first, example.get("second").asString(), length)
+                      : tokenizer.encodeText(first, length);
+              assertArrayEquals(ints(example.get("ids")), encoding.ids(), example.toString());
+              assertArrayEquals(
+                  ints(example.get("type_ids")), encoding.typeIds(), example.toString());
+              assertEquals(encoding.length(), encoding.spans().size());
+            }
+          }
+        });
+  }
+
   private static void single(Tokenizer tokenizer, JsonNode example) {
     String text = example.get("text").asString();
     int[] ids = ints(example.get("ids"));
@@ -69,7 +91,8 @@ class TokenizerGoldenTest {
 
   private static void pair(Tokenizer tokenizer, JsonNode example) {
     JsonNode pair = example.get("pair");
-    Encoding encoding = tokenizer.encoding(pair.get(0).asString(), pair.get(1).asString(), true);
+    String second = pair.get(1).asString();
+    Encoding encoding = tokenizer.encodePair(pair.get(0).asString(), second, Integer.MAX_VALUE);
     assertArrayEquals(ints(example.get("ids")), encoding.ids());
     assertArrayEquals(ints(example.get("type_ids")), encoding.typeIds());
   }

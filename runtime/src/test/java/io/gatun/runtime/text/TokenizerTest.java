@@ -114,6 +114,20 @@ class TokenizerTest {
   }
 
   @Test
+  void cutTextKeepsWhatIsAroundIt() {
+    try (Tokenizer tokenizer = Tokenizer.load(golden("wordpiece_bert"))) {
+      Encoding cut = tokenizer.encodePair("one two three", "four", 6);
+      assertEquals("[CLS]", tokenizer.token(cut.ids()[0]));
+      assertEquals("[SEP]", tokenizer.token(cut.ids()[5]));
+      assertEquals(new Span(0, 0), cut.spans().getLast());
+      assertEquals(1, cut.typeIds()[5]);
+      var tooShort =
+          assertThrows(IllegalArgumentException.class, () -> tokenizer.encodeText("one", 1));
+      assertEquals("1 tokens are too few: the tokenizer alone adds 2", tooShort.getMessage());
+    }
+  }
+
+  @Test
   void encodingCoversSpans() {
     try (Tokenizer tokenizer = Tokenizer.load(golden("spbpe_llama2"))) {
       String text = "Hello 🙂 world";
