@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -90,6 +91,24 @@ public final class Checkpoint {
    */
   public Set<String> names() {
     return tensors.keySet();
+  }
+
+  /**
+   * The same tensors, some under other names.
+   *
+   * @param others other names by those of this checkpoint
+   * @return a view of the same files
+   * @throws CheckpointException if two tensors would have one name
+   */
+  public Checkpoint renamed(Map<String, String> others) {
+    var renamed = new LinkedHashMap<String, TensorSource>();
+    tensors.forEach((name, source) -> {
+      var other = others.getOrDefault(name, name);
+      if (renamed.putIfAbsent(other, source) != null) {
+        throw new CheckpointException(path, "two tensors are called " + other);
+      }
+    });
+    return new Checkpoint(path, renamed, config, tokenizer);
   }
 
   /**

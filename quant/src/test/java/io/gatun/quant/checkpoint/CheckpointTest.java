@@ -49,6 +49,21 @@ class CheckpointTest {
         });
   }
 
+  @Test
+  void renamedTensorsAreTheSame() {
+    SafetensorsWriter.write(
+        folder.resolve("model.safetensors"), Map.of(), List.of(floats("a", 2), floats("b", 3)));
+    try (var arena = Arena.ofConfined()) {
+      var stored = Checkpoint.open(folder, arena);
+      var renamed = stored.renamed(Map.of("a", "c", "absent", "d"));
+      assertEquals(Set.of("b", "c"), renamed.names());
+      assertArrayEquals(stored.readFloats("a"), renamed.readFloats("c"));
+      assertEquals(Set.of("a", "b"), stored.names());
+      var twice = assertThrows(CheckpointException.class, () -> stored.renamed(Map.of("a", "b")));
+      assertTrue(twice.getMessage().contains("two tensors are called b"), twice.getMessage());
+    }
+  }
+
   /** What a 4-bit layer decodes to is what the reference decodes it to, bit for bit. */
   @Test
   void decodesFourBitLayersToTheReferencesBits() {
