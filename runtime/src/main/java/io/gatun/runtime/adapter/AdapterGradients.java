@@ -3,6 +3,7 @@ package io.gatun.runtime.adapter;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
+import io.gatun.runtime.model.HeadLayer;
 import io.gatun.runtime.model.Projection;
 import java.lang.foreign.Arena;
 import java.util.Optional;
@@ -56,7 +57,7 @@ public final class AdapterGradients {
    * @return (rank, in) F32
    */
   public Matrix a(AdaptedLayer layer) {
-    return adapter.a(layer, sum);
+    return adapter.layout().a(sum, layer);
   }
 
   /**
@@ -66,7 +67,27 @@ public final class AdapterGradients {
    * @return (out, rank) F32
    */
   public Matrix b(AdaptedLayer layer) {
-    return adapter.b(layer, sum);
+    return adapter.layout().b(sum, layer);
+  }
+
+  /**
+   * Gradient of the weight of a layer that the adapter holds whole.
+   *
+   * @param layer one of the adapter's
+   * @return (outputs, inputs) F32
+   */
+  public Matrix weight(HeadLayer layer) {
+    return adapter.layout().weight(sum, layer);
+  }
+
+  /**
+   * Gradient of the bias of a layer that the adapter holds whole.
+   *
+   * @param layer one of the adapter's
+   * @return (1, outputs) F32, if it has a bias
+   */
+  public Optional<Matrix> bias(HeadLayer layer) {
+    return adapter.layout().bias(sum, layer);
   }
 
   /**

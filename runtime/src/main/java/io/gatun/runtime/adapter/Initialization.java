@@ -3,6 +3,8 @@ package io.gatun.runtime.adapter;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Philox;
+import io.gatun.kernels.ops.Cast;
+import io.gatun.runtime.model.Classifier;
 
 /**
  * First values of adapter parameters (formats.md 4.4). Each depends on the seed, the number of the
@@ -26,6 +28,24 @@ final class Initialization {
         HostCopy.write(b, new Random(seed, tensor + 1).uniform(b, 1 / Math.sqrt(layer.rank())));
       }
       tensor += 2;
+    }
+  }
+
+  /** Fills the head: with the base's values, or at random where the base has none. */
+  static void fillHead(LoraAdapter adapter, Classifier classifier, long seed) {
+    int tensor = 2 * adapter.layers().size();
+    double deviation = classifier.config().initializerRange();
+    for (var layer : adapter.trained()) {
+      var own = adapter.trained(layer).orElseThrow();
+      Matrix weight = (Matrix) own.weight();
+      var stored = classifier.stored(layer);
+      if (stored.isPresent()) {
+        Merge.decode(stored.get().weight(), weight);
+        own.bias().ifPresent(bias -> Cast.run(stored.get().bias().orElseThrow(), bias));
+      } else {
+        HostCopy.write(weight, new Random(seed, tensor).normal(weight, deviation));
+      }
+      tensor++;
     }
   }
 

@@ -7,8 +7,11 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
 import io.gatun.kernels.ops.SquaredNorm;
+import io.gatun.quant.checkpoint.CheckpointException;
 import io.gatun.runtime.model.BaseConfig;
+import io.gatun.runtime.model.Classifier;
 import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.HeadLayer;
 import io.gatun.runtime.model.Projection;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -17,13 +20,15 @@ import java.util.Optional;
 
 /**
  * A LoRA adapter: for some linear layers a pair A (rank, in), B (out, rank), so that the layer
- * computes W x + scale B A x. The base model is not changed; an adapter is an argument of a pass.
- * All parameters lie in one flat row of fp32.
+ * computes W x + scale B A x. The adapter of a classifier also holds its head, whole. The base
+ * model is not changed; an adapter is an argument of a pass. All parameters lie in one flat row of
+ * fp32.
  */
 public final class LoraAdapter {
   private final LoraConfig config;
   private final BaseConfig base;
   private final List<AdaptedLayer> layers;
+  private final List<HeadLayer> trained;
   private final FactorLayout layout;
   private final Matrix parameters;
 
@@ -31,7 +36,8 @@ public final class LoraAdapter {
     this.config = config;
     this.base = base;
     this.layers = ModuleSelection.select(config, base);
-    this.layout = new FactorLayout(layers);
+    this.trained = TrainedModules.select(config, base);
+    this.layout = new FactorLayout(layers, trained);
     this.parameters =
         Matrix.allocate(device, "adapter.parameters", DType.F32, 1, layout.floats(), arena);
   }
@@ -52,6 +58,26 @@ public final class LoraAdapter {
   }
 
   /**
+   * A new adapter of a classifier. It holds the head too: as the base has it, and where the base
+   * has none, weights at random with the base's deviation and biases of zero.
+   *
+   * @param classifier the base
+   * @param config which layers, which rank
+   * @param seed of the random parameters
+   * @param arena owns the parameters
+   * @return the adapter
+   */
+  public static LoraAdapter create(
+      Classifier classifier, LoraConfig config, long seed, Arena arena) {
+    var base = classifier.config();
+    var whole = config.withModulesToSave(TrainedModules.names(config, base));
+    var adapter = new LoraAdapter(whole, base, classifier.device(), arena);
+    Initialization.fill(adapter, seed);
+    Initialization.fillHead(adapter, classifier, seed);
+    return adapter;
+  }
+
+  /**
    * Reads a PEFT adapter folder.
    *
    * @param folder with adapter_config.json and adapter_model.safetensors
@@ -64,6 +90,18 @@ public final class LoraAdapter {
   }
 
   /**
+   * Reads a PEFT adapter folder of a classifier.
+   *
+   * @param folder as of a decoder; if it names its labels, they must be those of the classifier
+   * @param classifier the base it was made for
+   * @param arena owns the parameters
+   * @return the adapter
+   */
+  public static LoraAdapter load(Path folder, Classifier classifier, Arena arena) {
+    return load(folder, classifier.config(), classifier.device(), arena);
+  }
+
+  /**
    * Reads a PEFT adapter folder for a base that is not loaded.
    *
    * @param folder with adapter_config.json and adapter_model.safetensors
@@ -73,9 +111,14 @@ public final class LoraAdapter {
    * @return the adapter
    */
   public static LoraAdapter load(Path folder, BaseConfig base, Device device, Arena arena) {
-    var adapter = new LoraAdapter(AdapterConfigFile.read(folder, base), base, device, arena);
-    AdapterFile.read(folder, adapter);
-    return adapter;
+    var config = AdapterConfigFile.read(folder, base);
+    try {
+      var adapter = new LoraAdapter(config, base, device, arena);
+      AdapterFile.read(folder, adapter);
+      return adapter;
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(folder, String.valueOf(e.getMessage()));
+    }
   }
 
   /**
@@ -127,10 +170,34 @@ public final class LoraAdapter {
   /**
    * Trainable numbers, as PEFT counts them.
    *
-   * @return sum of the sizes of all A and B
+   * @return sum of the sizes of all A and B, and of the layers that are trained whole
    */
   public long parameterCount() {
-    return layers.stream().mapToLong(AdaptedLayer::parameters).sum();
+    return layers.stream().mapToLong(AdaptedLayer::parameters).sum()
+        + trained.stream().mapToLong(HeadLayer::parameters).sum();
+  }
+
+  /**
+   * The layers that the adapter holds whole, in place of the base's.
+   *
+   * @return first to last; empty unless the base is a classifier
+   */
+  public List<HeadLayer> trained() {
+    return trained;
+  }
+
+  /**
+   * A layer that the adapter holds whole.
+   *
+   * @param layer of the head
+   * @return views of the parameters, (outputs, inputs) and (1, outputs) F32; empty if the base's
+   *     layer stays as it is
+   */
+  public Optional<LoraLinear> trained(HeadLayer layer) {
+    return layout.holds(layer)
+        ? Optional.of(
+            new LoraLinear(layout.weight(parameters, layer), layout.bias(parameters, layer)))
+        : Optional.empty();
   }
 
   /**
@@ -140,7 +207,7 @@ public final class LoraAdapter {
    * @return (rank, in) F32
    */
   public Matrix a(AdaptedLayer layer) {
-    return a(layer, parameters);
+    return layout.a(parameters, layer);
   }
 
   /**
@@ -150,25 +217,7 @@ public final class LoraAdapter {
    * @return (out, rank) F32
    */
   public Matrix b(AdaptedLayer layer) {
-    return b(layer, parameters);
-  }
-
-  Matrix a(AdaptedLayer layer, Matrix flat) {
-    var group = group(layer);
-    return group.a(flat, member(group, layer));
-  }
-
-  Matrix b(AdaptedLayer layer, Matrix flat) {
-    var group = group(layer);
-    return group.b(flat, member(group, layer));
-  }
-
-  private FactorLayout.Group group(AdaptedLayer layer) {
-    return layout.group(layer.linear().layer(), layer.linear().projection()).orElseThrow();
-  }
-
-  private static FactorLayout.Member member(FactorLayout.Group group, AdaptedLayer layer) {
-    return group.members().stream().filter(m -> m.layer().equals(layer)).findFirst().orElseThrow();
+    return layout.b(parameters, layer);
   }
 
   FactorLayout layout() {
@@ -215,12 +264,13 @@ public final class LoraAdapter {
   }
 
   /**
-   * Whether the adapter leaves the model as it is, because every B is zero.
+   * Whether the adapter leaves the model as it is, because every B is zero and it holds no head.
    *
    * @return true if it has no effect
    */
   public boolean hasNoEffect() {
-    return layers.stream().allMatch(layer -> allZero(HostCopy.readFloats(b(layer))));
+    return trained.isEmpty()
+        && layers.stream().allMatch(layer -> allZero(HostCopy.readFloats(b(layer))));
   }
 
   private static boolean allZero(float[] values) {

@@ -22,6 +22,7 @@ import java.util.regex.Pattern;
  * @param alphaPattern other alphas, likewise
  * @param init how parameters begin
  * @param baseModel where the base came from, empty if unknown
+ * @param modulesToSave ends of the paths of modules that are trained whole
  */
 public record LoraConfig(
     int rank,
@@ -35,7 +36,8 @@ public record LoraConfig(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     Init init,
-    String baseModel) {
+    String baseModel,
+    List<String> modulesToSave) {
 
   /** How parameters begin. */
   public enum Init {
@@ -65,6 +67,7 @@ public record LoraConfig(
     }
     layersToTransform = List.copyOf(layersToTransform);
     layersPattern = List.copyOf(layersPattern);
+    modulesToSave = List.copyOf(modulesToSave);
     rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
     alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
     for (var entry : rankPattern.entrySet()) {
@@ -93,7 +96,8 @@ public record LoraConfig(
         Map.of(),
         Map.of(),
         Init.DEFAULT,
-        "");
+        "",
+        List.of());
   }
 
   /**
@@ -116,7 +120,8 @@ public record LoraConfig(
         rankPattern,
         alphaPattern,
         init,
-        baseModel);
+        baseModel,
+        modulesToSave);
   }
 
   /**
@@ -138,7 +143,8 @@ public record LoraConfig(
         rankPattern,
         alphaPattern,
         init,
-        baseModel);
+        baseModel,
+        modulesToSave);
   }
 
   /**
@@ -160,7 +166,8 @@ public record LoraConfig(
         rankPattern,
         alphaPattern,
         init,
-        baseModel);
+        baseModel,
+        modulesToSave);
   }
 
   /**
@@ -182,7 +189,31 @@ public record LoraConfig(
         rankPattern,
         alphaPattern,
         init,
-        baseModel);
+        baseModel,
+        modulesToSave);
+  }
+
+  /**
+   * Other modules that are trained whole.
+   *
+   * @param modulesToSave ends of their paths
+   * @return a copy
+   */
+  public LoraConfig withModulesToSave(List<String> modulesToSave) {
+    return new LoraConfig(
+        rank,
+        alpha,
+        dropout,
+        targetModules,
+        excludeModules,
+        rankStabilized,
+        layersToTransform,
+        layersPattern,
+        rankPattern,
+        alphaPattern,
+        init,
+        baseModel,
+        modulesToSave);
   }
 
   /**

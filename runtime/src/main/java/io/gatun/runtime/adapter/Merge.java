@@ -11,9 +11,14 @@ import io.gatun.kernels.ops.MatMul;
 import io.gatun.kernels.ops.Nf4Dequantize;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.WeightLoader;
+import io.gatun.runtime.model.BaseConfig;
+import io.gatun.runtime.model.Projection;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
 
 /**
  * Adds adapters to weights: W + s B A, summed in fp32 and rounded once. Merging makes new weights;
@@ -46,6 +51,37 @@ public final class Merge {
       }
       return new LoraLinear(WeightLoader.pack(split(sum, bands), format, arena), base.bias());
     }
+  }
+
+  /**
+   * The products of a block with their adapters merged.
+   *
+   * @param config the shape of the model
+   * @param layer the block
+   * @param products of the block
+   * @param adapter what to add
+   * @param format of the merged weights
+   * @param arena owns the merged weights
+   * @return all products; one without adapter is shared
+   */
+  public static Map<Projection, LoraLinear> block(
+      BaseConfig config,
+      int layer,
+      Function<Projection, LoraLinear> products,
+      LoraAdapter adapter,
+      WeightFormat format,
+      Arena arena) {
+    var merged = new EnumMap<Projection, LoraLinear>(Projection.class);
+    for (var projection : Projection.values()) {
+      var product = products.apply(projection);
+      merged.put(
+          projection,
+          adapter
+              .factors(layer, projection)
+              .map(f -> product(product, f, config.outputs(projection), format, arena))
+              .orElse(product));
+    }
+    return merged;
   }
 
   /** The fp32 values of a weight. */

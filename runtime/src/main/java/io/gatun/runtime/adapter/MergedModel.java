@@ -11,9 +11,12 @@ import io.gatun.quant.checkpoint.SafetensorsWriter;
 import io.gatun.quant.checkpoint.TensorData;
 import io.gatun.quant.checkpoint.TensorType;
 import io.gatun.quant.checkpoint.WholeFile;
+import io.gatun.runtime.model.BaseConfig;
+import io.gatun.runtime.model.ClassifierConfig;
 import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.model.LinearLayer;
 import io.gatun.runtime.model.RopeScaling;
+import io.gatun.runtime.model.RopeTable;
 import io.gatun.runtime.model.UnsupportedException;
 import io.gatun.runtime.model.WeightNames;
 import java.lang.foreign.Arena;
@@ -23,13 +26,15 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Writes a base with an adapter merged into it as a Hugging Face model, tensor by tensor: memory
- * does not grow with the model.
+ * does not grow with the model. A classifier takes its head from the adapter, and its labels with
+ * it, so that the folder needs neither.
  */
 public final class MergedModel {
   /** The largest file unless asked otherwise. */
@@ -39,9 +44,10 @@ public final class MergedModel {
   private final WeightFormat trainedOn;
   private final LoraAdapter adapter;
   private final DType dtype;
-  private final DecoderConfig config;
-  private final Set<String> linear = new HashSet<>();
+  private final BaseConfig config;
+  private final Set<String> inBlocks = new HashSet<>();
   private final Map<String, AdaptedLayer> adapted = new HashMap<>();
+  private final Map<String, Matrix> whole = new HashMap<>();
 
   /**
    * A merge to be written.
@@ -54,18 +60,50 @@ public final class MergedModel {
    */
   public MergedModel(Checkpoint base, WeightFormat trainedOn, LoraAdapter adapter, DType dtype) {
     adapter.refuseNonFinite();
-    this.base = base;
+    this.config = adapter.base();
+    this.base = config instanceof DecoderConfig ? base : config.named(base);
     this.trainedOn = trainedOn;
     this.adapter = adapter;
     this.dtype = dtype;
-    this.config = DecoderConfig.of(base);
-    config.linearLayers().stream()
+    config.backbone().linearLayers().stream()
         .map(LinearLayer::path)
         .map(WeightNames::weight)
-        .forEach(linear::add);
+        .forEach(inBlocks::add);
     adapter
         .layers()
         .forEach(layer -> adapted.put(WeightNames.weight(layer.linear().path()), layer));
+    for (var layer : adapter.trained()) {
+      var own = adapter.trained(layer).orElseThrow();
+      whole.put(WeightNames.weight(layer.path()), (Matrix) own.weight());
+      own.bias().ifPresent(bias -> whole.put(WeightNames.bias(layer.path()), bias));
+    }
+  }
+
+  /**
+   * A merge of an adapter folder. The base is read as the adapter needs it: as a language model, or
+   * as a classifier of the adapter's labels.
+   *
+   * @param base the files of the base
+   * @param trainedOn as in the constructor
+   * @param folder of the adapter
+   * @param dtype to which sums are rounded once
+   * @param device where the work is done
+   * @param arena owns the adapter
+   * @return the merge to be written
+   */
+  public static MergedModel of(
+      Checkpoint base,
+      WeightFormat trainedOn,
+      Path folder,
+      DType dtype,
+      Device device,
+      Arena arena) {
+    BaseConfig config =
+        AdapterConfigFile.classifies(folder)
+            ? ClassifierConfig.of(base, LabelsFile.of(folder, base))
+            : DecoderConfig.of(base);
+    var adapter = LoraAdapter.load(folder, config, device, arena);
+    return new MergedModel(base, trainedOn, adapter, dtype);
   }
 
   /**
@@ -105,18 +143,28 @@ public final class MergedModel {
   private Matrix values(String name, Arena arena) {
     Device device = adapter.parameters().buffer().device();
     var loader = new WeightLoader(base, device, arena);
-    if (!linear.contains(name)) {
+    if (whole.containsKey(name)) {
+      return rounded(Objects.requireNonNull(whole.get(name)), arena);
+    }
+    var layer = adapted.get(name);
+    if (!inBlocks.contains(name) && layer == null) {
       return loader.matrix(name, dtype);
     }
-    var weight = loader.weight(List.of(name), trainedOn);
+    // A layer behind the blocks, BERT's pooler, is never quantized for training.
+    var format = inBlocks.contains(name) ? trainedOn : WeightFormat.f32();
+    var weight = loader.weight(List.of(name), format);
     Matrix sum = Matrix.allocate(device, "merging", DType.F32, weight.rows(), weight.cols(), arena);
     Merge.decode(weight, sum);
-    var layer = adapted.get(name);
     if (layer != null) {
       Merge.add(adapter.b(layer), adapter.a(layer), layer.scale(), sum);
     }
-    Matrix rounded = Matrix.allocate(device, "merging", dtype, sum.rows(), sum.cols(), arena);
-    Cast.run(sum, rounded);
+    return rounded(sum, arena);
+  }
+
+  private Matrix rounded(Matrix values, Arena arena) {
+    var device = values.buffer().device();
+    Matrix rounded = Matrix.allocate(device, "merging", dtype, values.rows(), values.cols(), arena);
+    Cast.run(values, rounded);
     return rounded;
   }
 
@@ -132,24 +180,28 @@ public final class MergedModel {
           case BF16 -> "bfloat16";
           case F16 -> "float16";
         });
-    if (config.rope().scaling() instanceof RopeScaling.Divisors) {
-      writeLlama3(json);
+    if (config.backbone() instanceof DecoderConfig decoder
+        && decoder.rope().scaling() instanceof RopeScaling.Divisors) {
+      writeLlama3(json, decoder.rope());
+    }
+    if (config instanceof ClassifierConfig classifier) {
+      classifier.labels().write(json);
+      json.remove("num_labels");
+      json.putArray("architectures").add(classifier.architecture());
     }
     return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n";
   }
 
-  private void writeLlama3(ObjectNode json) {
+  private static void writeLlama3(ObjectNode json, RopeTable rope) {
     var scaling =
-        config
-            .rope()
-            .asLlama3()
+        rope.asLlama3()
             .orElseThrow(() ->
                 new UnsupportedException(
                     "the rotation divisors of this GGUF file have no form in config.json; merge"
                         + " from the model's Hugging Face folder"));
     json.putObject("rope_parameters")
         .put("rope_type", "llama3")
-        .put("rope_theta", config.rope().theta())
+        .put("rope_theta", rope.theta())
         .put("factor", scaling.factor())
         .put("low_freq_factor", scaling.low())
         .put("high_freq_factor", scaling.high())

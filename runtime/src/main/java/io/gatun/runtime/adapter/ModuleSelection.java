@@ -23,7 +23,8 @@ final class ModuleSelection {
    * @param config what to adapt
    * @param base its shape
    * @return at least one, in the order of the model
-   * @throws IllegalArgumentException when nothing matches, or a module that is no linear layer does
+   * @throws IllegalArgumentException when nothing matches, or a module that can have no adapter
+   *     does
    * @throws UnsupportedException when an embedding or the head matches
    */
   static List<AdaptedLayer> select(LoraConfig config, BaseConfig base) {
@@ -53,18 +54,25 @@ final class ModuleSelection {
 
   /** An embedding or a head, tied or not, is a table that could have an adapter. */
   private static void refuse(BaseConfig base, String path) {
-    var shape = base.tensors().getOrDefault(WeightNames.weight(path), List.of());
+    var shape = base.backbone().tensors().getOrDefault(WeightNames.weight(path), List.of());
     if (shape.size() == 2 || path.equals(WeightNames.HEAD)) {
       throw new UnsupportedException(
           "an adapter on " + path + " is not supported yet; linear layers of the blocks are");
     }
+    boolean head = base.head().stream().anyMatch(layer -> layer.path().equals(path));
     throw new IllegalArgumentException(
-        "target_modules match " + path + ", which is no linear layer");
+        "target_modules match "
+            + path
+            + (head
+                ? ", a layer of the head, which is trained whole"
+                : ", which is no linear layer"));
   }
 
   private static boolean matches(LoraConfig config, String path) {
     var targets = config.targetModules();
-    if (config.excludeModules().matches(path) || !targets.matches(path)) {
+    boolean excluded =
+        config.excludeModules().matches(path) || TrainedModules.excludes(config, path);
+    if (excluded || !targets.matches(path)) {
       return false;
     }
     return targets instanceof ModuleFilter.Regex

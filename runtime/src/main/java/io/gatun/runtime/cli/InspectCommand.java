@@ -79,7 +79,7 @@ final class InspectCommand implements Callable<Integer> {
   /** Elements of all tensors that are parameters of the model. */
   static long parameters(Checkpoint tensors) {
     return tensors.names().stream()
-        .filter(name -> !name.equals("rope_freqs.weight"))
+        .filter(name -> !name.equals("rope_freqs.weight") && !name.endsWith("position_ids"))
         .map(tensors::info)
         .mapToLong(TensorInfo::elements)
         .sum();

@@ -104,7 +104,8 @@ final class LoraOptions {
           rankPattern,
           alphaPattern,
           init(),
-          base);
+          base,
+          List.of());
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }

@@ -3,9 +3,7 @@ package io.gatun.runtime.cli;
 import io.gatun.kernels.DType;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
-import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.adapter.MergedModel;
-import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.text.TokenizerExport;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -89,9 +87,8 @@ final class MergeCommand implements Callable<Integer> {
     try (var device = format.device();
         var memory = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, memory);
-      var adapter = LoraAdapter.load(adapterPath, DecoderConfig.of(checkpoint), device, memory);
       var weights = base == Base.TRAINED ? format.format() : WeightFormat.f32();
-      var merged = new MergedModel(checkpoint, weights, adapter, type);
+      var merged = MergedModel.of(checkpoint, weights, adapterPath, type, device, memory);
       OutputFolder.write(
           output,
           folder -> {

@@ -1,5 +1,6 @@
 package io.gatun.runtime.model;
 
+import io.gatun.quant.checkpoint.Checkpoint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -8,7 +9,7 @@ import java.util.Map;
  * The shape of a base model as adapters and files see it: its tensors, and its linear layers by
  * product and by Hugging Face module path.
  */
-public sealed interface BaseConfig permits DecoderConfig {
+public sealed interface BaseConfig permits BackboneConfig, ClassifierConfig {
 
   /**
    * Kind of model.
@@ -98,6 +99,40 @@ public sealed interface BaseConfig permits DecoderConfig {
    * @return ends of module paths; empty where PEFT has no default for such models
    */
   List<String> defaultTargets();
+
+  /**
+   * What the names of all modules but the head begin with.
+   *
+   * @return a module path and a dot; files of a model without head may leave it out
+   */
+  String prefix();
+
+  /**
+   * The blocks and what is before them.
+   *
+   * @return this, or what a classifier's head stands on
+   */
+  BackboneConfig backbone();
+
+  /**
+   * The dense layers behind the backbone that an adapter may hold whole.
+   *
+   * @return the head of a classifier; empty for all else
+   */
+  default List<HeadLayer> head() {
+    return List.of();
+  }
+
+  /**
+   * The tensors of a checkpoint under the names that are used here: with the prefix, and norms with
+   * weight and bias.
+   *
+   * @param checkpoint the files of such a model
+   * @return the same tensors
+   */
+  default Checkpoint named(Checkpoint checkpoint) {
+    return StoredNames.named(checkpoint, this);
+  }
 
   /**
    * Output features of a product.

@@ -60,8 +60,7 @@ final class BlockActivations {
   }
 
   /** Enters what one block keeps. */
-  static void plan(SliceTable table, String block, PassShape s) {
-    var c = s.config();
+  static void plan(SliceTable table, String block, PassShape s, DecoderConfig c) {
     table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
     table.add(block + "o", s.dtype(), s.tokens(), c.queryCols());
     table.add(block + "h", s.dtype(), s.tokens(), c.hidden());
@@ -80,12 +79,11 @@ final class BlockActivations {
       table.add(block + "rstdP", DType.F32, s.tokens(), 1);
       table.add(block + "rstdD", DType.F32, s.tokens(), 1);
     }
-    s.ranks().forEach((product, rank) -> table.add(block + product, s.dtype(), s.tokens(), rank));
   }
 
   /** Enters what all blocks share. */
-  static void planShared(SliceTable table, PassShape s) {
-    table.add("a", s.dtype(), s.tokens(), s.config().hidden());
-    table.add("f", s.dtype(), s.tokens(), s.config().feedForward());
+  static void planShared(SliceTable table, PassShape s, DecoderConfig c) {
+    table.add("a", s.dtype(), s.tokens(), c.hidden());
+    table.add("f", s.dtype(), s.tokens(), c.feedForward());
   }
 }

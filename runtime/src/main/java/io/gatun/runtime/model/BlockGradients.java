@@ -36,8 +36,7 @@ final class BlockGradients {
   }
 
   /** Enters all of them. */
-  static void plan(SliceTable table, PassShape s) {
-    var c = s.config();
+  static void plan(SliceTable table, PassShape s, DecoderConfig c) {
     table.add("dx", s.dtype(), s.tokens(), c.hidden());
     if (c.sandwichNorms()) {
       table.add("dp", s.dtype(), s.tokens(), c.hidden());

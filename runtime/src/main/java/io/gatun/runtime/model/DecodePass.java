@@ -91,9 +91,9 @@ public final class DecodePass {
     }
     var segments = cache.extend(feeds);
     var adapters = new ActiveAdapters(rows, Optional.empty());
-    var pass = new Pass(memory, ids, new int[tokens], segments, adapters, Optional.of(cache));
-    decoder.forward(pass);
-    return logits(pass, last);
+    var pass = new Pass(memory, ids, new int[tokens], segments, adapters);
+    decoder.forward(DecoderPass.of(decoder, pass, Optional.of(cache)));
+    return logits(pass.output(), last);
   }
 
   /** Neighbouring feeds with the same adapter are one run of rows. */
@@ -114,8 +114,7 @@ public final class DecodePass {
     rows.add(new ActiveAdapters.Rows(adapter, first, count));
   }
 
-  private List<float[]> logits(Pass pass, int[] rows) {
-    var x = pass.x(decoder.config().layers());
+  private List<float[]> logits(Matrix x, int[] rows) {
     var logits = new ArrayList<float[]>();
     for (int first = 0; first < rows.length; first += head.chunkRows()) {
       int end = Math.min(first + head.chunkRows(), rows.length);

@@ -9,11 +9,9 @@ import io.gatun.kernels.ops.Embedding;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
-import io.gatun.runtime.adapter.LoraLinear;
 import io.gatun.runtime.adapter.Merge;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 
 /**
@@ -21,7 +19,7 @@ import java.util.List;
  * threads, passes and adapters; what changes belongs to the passes: {@link TrainPass}, {@link
  * EvalPass}, {@link DecodePass}.
  */
-public final class Decoder {
+public final class Decoder implements Backbone {
   private final DecoderConfig config;
   private final Matrix embedding; // (vocabulary, hidden), compute type
   private final List<BlockWeights> blocks;
@@ -53,7 +51,9 @@ public final class Decoder {
    */
   public static Decoder load(
       Checkpoint checkpoint, WeightFormat format, DType compute, Device device, Arena arena) {
-    return new DecoderLoader(checkpoint, format, compute, device, arena).load();
+    var config = DecoderConfig.of(checkpoint);
+    var loader = new LayerLoader(checkpoint, config, compute, device, arena);
+    return new DecoderLoader(config, format, loader).load();
   }
 
   /**
@@ -69,38 +69,25 @@ public final class Decoder {
     adapter.refuseNonFinite();
     var merged = new ArrayList<BlockWeights>();
     for (int layer = 0; layer < blocks.size(); layer++) {
-      merged.add(merged(layer, adapter, format, arena));
+      var block = blocks.get(layer);
+      merged.add(block.with(Merge.block(config, layer, block::product, adapter, format, arena)));
     }
     return new Decoder(config, embedding, merged, finalNorm, head);
   }
 
-  private BlockWeights merged(int layer, LoraAdapter adapter, WeightFormat format, Arena arena) {
-    var products = new EnumMap<Projection, LoraLinear>(Projection.class);
-    for (var projection : Projection.values()) {
-      var product = blocks.get(layer).product(projection);
-      products.put(
-          projection,
-          adapter
-              .factors(layer, projection)
-              .map(f -> Merge.product(product, f, config.outputs(projection), format, arena))
-              .orElse(product));
-    }
-    return blocks.get(layer).with(products);
-  }
-
   /** x(0) = scale E[ids]; x(l + 1) = block l of x(l). */
-  void forward(Pass pass) {
-    Embedding.forward(embedding, pass.ids(), embeddingScale(), pass.x(0));
+  void forward(DecoderPass pass) {
+    Embedding.forward(embedding, pass.pass().ids(), embeddingScale(), pass.pass().x(0));
     for (int layer = 0; layer < blocks.size(); layer++) {
       Block.forward(blocks.get(layer), pass.block(layer));
     }
   }
 
   /** dx(l) from dx(l + 1) in place, down to the first block that has an adapter. */
-  void backward(Pass pass, BlockGradients gradients) {
-    for (int layer = blocks.size() - 1; layer >= pass.firstTrained(); layer--) {
+  void backward(DecoderPass pass, BlockGradients gradients) {
+    for (int layer = blocks.size() - 1; layer >= pass.pass().firstTrained(); layer--) {
       var block = pass.block(layer);
-      if (!pass.kept(layer)) {
+      if (!pass.pass().kept(layer)) {
         Block.forward(blocks.get(layer), block);
       }
       Block.backward(blocks.get(layer), block, gradients);
@@ -113,29 +100,17 @@ public final class Decoder {
     return compute() == DType.BF16 ? Float.intBitsToFloat(HostCopy.bf16(scale) << 16) : scale;
   }
 
-  /**
-   * Its shape.
-   *
-   * @return the configuration
-   */
+  @Override
   public DecoderConfig config() {
     return config;
   }
 
-  /**
-   * Type of activations, embedding and head.
-   *
-   * @return F32 or BF16
-   */
+  @Override
   public DType compute() {
     return embedding.dtype();
   }
 
-  /**
-   * Where it lives.
-   *
-   * @return the device
-   */
+  @Override
   public Device device() {
     return embedding.buffer().device();
   }

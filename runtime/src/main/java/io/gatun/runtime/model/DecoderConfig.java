@@ -63,7 +63,7 @@ public record DecoderConfig(
     List<Integer> windows,
     RopeTable rope,
     int contextLength)
-    implements BaseConfig {
+    implements BackboneConfig {
 
   /** Copies the windows. */
   public DecoderConfig {
@@ -71,14 +71,18 @@ public record DecoderConfig(
   }
 
   /**
-   * Reads the contents of a Hugging Face config.json.
+   * Reads the contents of a Hugging Face config.json of a causal language model.
    *
    * @param config the JSON object
    * @return the shape
    * @throws UnsupportedException naming everything in it that is not supported
    */
   public static DecoderConfig read(JsonNode config) {
-    return new ConfigReader(config).read();
+    var values = new ConfigValues(config);
+    values.requireArchitecture(
+        List.of("ForCausalLM"),
+        "ForCausalLM is; a model that classifies is loaded as a classifier");
+    return new ConfigReader(values).read();
   }
 
   /**
@@ -90,25 +94,29 @@ public record DecoderConfig(
    * @throws UnsupportedException naming everything in it that is not supported
    */
   public static DecoderConfig of(Checkpoint checkpoint) {
-    var config = read(checkpoint.config());
+    return read(checkpoint.config()).withDivisors(checkpoint);
+  }
+
+  /** The same decoder with the rotation divisors of its file, if it has some. */
+  DecoderConfig withDivisors(Checkpoint checkpoint) {
     if (!checkpoint.names().contains(WeightNames.ROPE_DIVISORS)) {
-      return config;
+      return this;
     }
     var divisors = new ArrayList<Double>();
     for (float f : checkpoint.readFloats(WeightNames.ROPE_DIVISORS)) {
       divisors.add((double) f);
     }
-    return config.withRope(
-        new RopeTable(config.rope().theta(), config.headDim(), new RopeScaling.Divisors(divisors)));
+    return with(new RopeTable(rope.theta(), headDim, new RopeScaling.Divisors(divisors)), tiedHead);
   }
 
   /**
-   * The same decoder with another rotation.
-   *
-   * @param rope rotation
-   * @return a copy
+   * The same decoder as the backbone of a classifier: it has no output head, and no memory for one.
    */
-  DecoderConfig withRope(RopeTable rope) {
+  DecoderConfig withoutHead() {
+    return with(rope, true);
+  }
+
+  private DecoderConfig with(RopeTable rope, boolean tiedHead) {
     return new DecoderConfig(
         modelType,
         vocabulary,
@@ -210,5 +218,10 @@ public record DecoderConfig(
   @Override
   public List<String> defaultTargets() {
     return WeightNames.DEFAULT_TARGETS;
+  }
+
+  @Override
+  public String prefix() {
+    return WeightNames.PREFIX;
   }
 }

@@ -57,9 +57,9 @@ public final class EvalPass {
    * @return what can be looked at, valid until the next run
    */
   public Result run(Batch batch, ActiveAdapters adapters) {
-    var pass = Pass.of(batch, adapters, memory);
+    var pass = DecoderPass.of(decoder, batch, adapters, memory);
     decoder.forward(pass);
-    return new Result(batch, pass);
+    return new Result(batch, pass.pass());
   }
 
   /** The outcome of one run; valid until the next. */
@@ -121,7 +121,7 @@ public final class EvalPass {
     }
 
     private Matrix output() {
-      return pass.x(decoder.config().layers());
+      return pass.output();
     }
   }
 }

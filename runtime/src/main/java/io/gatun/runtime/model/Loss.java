@@ -1,9 +1,10 @@
 package io.gatun.runtime.model;
 
 /**
- * The loss of a batch: a weighted sum over its labelled tokens. Batches add up.
+ * The loss of a batch: a weighted sum over its labelled tokens, or over its sequences where those
+ * are classified. Batches add up.
  *
- * @param sum sum of weight times negative log-likelihood
+ * @param sum sum of weight times loss
  * @param weight sum of weights
  */
 public record Loss(double sum, double weight) {

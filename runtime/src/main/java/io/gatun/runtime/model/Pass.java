@@ -11,23 +11,18 @@ import io.gatun.runtime.adapter.Delta;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * One run of tokens through the blocks: the inputs on the device, and views of the memory for as
  * many rows.
  */
 final class Pass {
-  private final DecoderConfig config;
   private final PassMemory memory;
   private final ActiveAdapters adapters;
-  private final Optional<KvCache> cache;
   private final int tokens;
   private final Ints ids;
   private final Ints tokenIndex;
   private final Segments segments;
-  private final Matrix cos;
-  private final Matrix sin;
 
   /**
    * Uploads the inputs.
@@ -37,19 +32,11 @@ final class Pass {
    * @param tokenIndex index of each row within the optimizer step
    * @param list which rows belong together
    * @param adapters which adapters act
-   * @param cache in decoding
    */
   Pass(
-      PassMemory memory,
-      int[] ids,
-      int[] tokenIndex,
-      List<Segment> list,
-      ActiveAdapters adapters,
-      Optional<KvCache> cache) {
-    this.config = memory.shape().config();
+      PassMemory memory, int[] ids, int[] tokenIndex, List<Segment> list, ActiveAdapters adapters) {
     this.memory = memory;
     this.adapters = adapters;
-    this.cache = cache;
     this.tokens = ids.length;
     this.ids = memory.ints("ids", tokens);
     this.tokenIndex = memory.ints("tokenIndex", tokens);
@@ -57,38 +44,6 @@ final class Pass {
     HostCopy.write(this.tokenIndex, tokenIndex);
     this.segments =
         Segments.of(list, memory.ints("segments", list.size() * Segments.TABLE_COLUMNS));
-    this.cos = memory.matrix("cos", tokens);
-    this.sin = memory.matrix("sin", tokens);
-    rotate();
-  }
-
-  /** A pass over a packed batch. */
-  static Pass of(Batch batch, ActiveAdapters adapters, PassMemory memory) {
-    if (batch.sharesPrefix() && memory.shape().config().rope().dependsOnLength()) {
-      throw new IllegalArgumentException(
-          "a prefix cannot be shared: the rotation of this model depends on the length of the"
-              + " sequence");
-    }
-    return new Pass(
-        memory, batch.ids(), batch.tokenIndex(), batch.segments(), adapters, Optional.empty());
-  }
-
-  private void rotate() {
-    float[] c = new float[tokens * cos.cols()];
-    float[] s = new float[tokens * cos.cols()];
-    int[] positions = segments.positions();
-    for (var segment : segments.list()) {
-      int first = segment.queryFirst();
-      int last = first + segment.queryLength() - 1;
-      if (last >= first) {
-        float[] frequencies = config.rope().frequencies(positions[last] + 1);
-        for (int row = first; row <= last; row++) {
-          config.rope().fill(positions[row], frequencies, row, c, s);
-        }
-      }
-    }
-    HostCopy.write(cos, c);
-    HostCopy.write(sin, s);
   }
 
   Ints ids() {
@@ -97,6 +52,10 @@ final class Pass {
 
   int tokens() {
     return tokens;
+  }
+
+  Segments segments() {
+    return segments;
   }
 
   PassMemory memory() {
@@ -108,8 +67,9 @@ final class Pass {
     return memory.residual(layer, tokens);
   }
 
-  BlockGradients gradients() {
-    return new BlockGradients(memory.slab(), config, tokens);
+  /** The output of the last block. */
+  Matrix output() {
+    return x(memory.shape().config().layers());
   }
 
   /** The first block that backward must reach. */
@@ -122,16 +82,13 @@ final class Pass {
     return layer >= memory.shape().firstKept();
   }
 
-  BlockPass block(int layer) {
-    var activations =
-        new BlockActivations(
-            memory.slab(), memory.block(layer), config, tokens, x(layer), x(layer + 1));
+  /** What adapters add to the products of a block. */
+  Map<Projection, Delta> deltas(int layer) {
     Map<Projection, Delta> deltas = new EnumMap<>(Projection.class);
     for (var projection : Projection.values()) {
       deltas.put(projection, delta(layer, projection));
     }
-    return new BlockPass(
-        layer, activations, deltas, config.attention(layer), segments, cos, sin, cache);
+    return deltas;
   }
 
   private Delta delta(int layer, Projection projection) {
@@ -152,13 +109,17 @@ final class Pass {
       return new Delta.Mask.Off();
     }
     var t = training.get();
-    int tensor = layer * Projection.values().length + projection.ordinal();
-    int inputs = config.inputs(projection);
+    int inputs = memory.shape().config().inputs(projection);
     return new Delta.Mask.On(
         t.dropout(),
-        new DropoutKey(t.seed(), t.step(), tensor),
+        new DropoutKey(t.seed(), t.step(), tensor(layer, projection)),
         tokenIndex,
         memory.matrix("dropped", tokens, inputs),
         memory.matrix("dDropped", tokens, inputs));
+  }
+
+  /** The number of a product, by which dropout tells them apart. */
+  static int tensor(int layer, Projection projection) {
+    return layer * Projection.values().length + projection.ordinal();
   }
 }

@@ -1,6 +1,5 @@
 package io.gatun.runtime.model;
 
-import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
@@ -22,36 +21,51 @@ record PassMemory(PassShape shape, Slab slab) {
   /** The table of all slices. */
   static SliceTable plan(PassShape s) {
     var table = new SliceTable();
-    planInputs(table, s);
-    for (int i = 0; i < s.residuals(); i++) {
-      table.add("x" + i, s.dtype(), s.tokens(), s.config().hidden());
-    }
-    BlockActivations.planShared(table, s);
-    for (int layer = s.firstKept(); layer < s.config().layers(); layer++) {
-      BlockActivations.plan(table, layer + ".", s);
-    }
-    if (s.firstKept() > 0) {
-      BlockActivations.plan(table, "again.", s);
-    }
-    if (s.backward()) {
-      BlockGradients.plan(table, s);
-      table.add("u", s.dtype(), s.tokens(), s.maxRank());
-    }
-    if (s.dropout()) {
-      int inputs = Math.max(s.config().hidden(), s.config().feedForward());
-      table.add("dropped", s.dtype(), s.tokens(), Math.max(inputs, s.config().queryCols()));
-      table.add("dDropped", s.dtype(), s.tokens(), Math.max(inputs, s.config().queryCols()));
-    }
-    Head.plan(table, s);
-    return table;
-  }
-
-  private static void planInputs(SliceTable table, PassShape s) {
     table.addInts("ids", s.tokens());
     table.addInts("tokenIndex", s.tokens());
     table.addInts("segments", (s.tokens() + 1) * Segments.TABLE_COLUMNS);
-    table.add("cos", DType.F32, s.tokens(), s.config().headDim() / 2);
-    table.add("sin", DType.F32, s.tokens(), s.config().headDim() / 2);
+    for (int i = 0; i < s.residuals(); i++) {
+      table.add("x" + i, s.dtype(), s.tokens(), s.config().hidden());
+    }
+    switch (s.config().backbone()) {
+      case DecoderConfig c -> DecoderPass.plan(table, s, c);
+      case EncoderConfig c -> EncoderPass.plan(table, s, c);
+    }
+    for (int layer = s.firstKept(); layer < s.config().layers(); layer++) {
+      planBlock(table, layer + ".", s);
+    }
+    if (s.firstKept() > 0) {
+      planBlock(table, "again.", s);
+    }
+    planAdapters(table, s);
+    switch (s.config()) {
+      case DecoderConfig _ -> Head.plan(table, s);
+      case ClassifierConfig c -> ClassifierHead.plan(table, s, c);
+      case EncoderConfig _ -> {} // its output is the last residual
+    }
+    return table;
+  }
+
+  private static void planBlock(SliceTable table, String block, PassShape s) {
+    switch (s.config().backbone()) {
+      case DecoderConfig c -> BlockActivations.plan(table, block, s, c);
+      case EncoderConfig c -> EncoderActivations.plan(table, block, s, c);
+    }
+    s.ranks().forEach((product, rank) -> table.add(block + product, s.dtype(), s.tokens(), rank));
+  }
+
+  private static void planAdapters(SliceTable table, PassShape s) {
+    if (s.backward()) {
+      table.add("u", s.dtype(), s.tokens(), s.maxRank());
+    }
+    if (s.dropout()) {
+      int inputs = 0;
+      for (var projection : Projection.values()) {
+        inputs = Math.max(inputs, s.config().inputs(projection));
+      }
+      table.add("dropped", s.dtype(), s.tokens(), inputs);
+      table.add("dDropped", s.dtype(), s.tokens(), inputs);
+    }
   }
 
   Matrix matrix(String name, int rows) {

@@ -9,7 +9,7 @@ import java.util.Map;
 /**
  * How much a pass must hold at most.
  *
- * @param config the decoder
+ * @param config the model
  * @param dtype compute type
  * @param tokens most tokens at a time
  * @param labels most rows whose logits are wanted
@@ -22,7 +22,7 @@ import java.util.Map;
  * @param backward whether there is a backward
  */
 record PassShape(
-    DecoderConfig config,
+    BaseConfig config,
     DType dtype,
     int tokens,
     int labels,

@@ -1,6 +1,5 @@
 package io.gatun.runtime.model;
 
-import io.gatun.kernels.Matrix;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.ActiveAdapters.Training;
 import io.gatun.runtime.adapter.AdapterGradients;
@@ -91,11 +90,12 @@ public final class TrainPass {
       return Loss.ZERO;
     }
     var training = new Training(gradients, dropout, seed, step);
-    var pass = Pass.of(batch, ActiveAdapters.of(adapter, batch.tokens(), training), memory);
+    var adapters = ActiveAdapters.of(adapter, batch.tokens(), training);
+    var pass = DecoderPass.of(decoder, batch, adapters, memory);
     var g = pass.gradients();
 
     decoder.forward(pass);
-    var loss = head.lossAndGradient(batch, output(pass), g.dx);
+    var loss = head.lossAndGradient(batch, pass.pass().output(), g.dx);
     decoder.backward(pass, g);
     return loss;
   }
@@ -110,9 +110,10 @@ public final class TrainPass {
     if (batch.labelRows().length == 0) {
       return Loss.ZERO;
     }
-    var pass = Pass.of(batch, ActiveAdapters.of(adapter, batch.tokens()), memory);
+    var adapters = ActiveAdapters.of(adapter, batch.tokens());
+    var pass = DecoderPass.of(decoder, batch, adapters, memory);
     decoder.forward(pass);
-    return head.loss(batch, output(pass));
+    return head.loss(batch, pass.pass().output());
   }
 
   /**
@@ -122,9 +123,5 @@ public final class TrainPass {
    */
   public AdapterGradients gradients() {
     return gradients;
-  }
-
-  private Matrix output(Pass pass) {
-    return pass.x(decoder.config().layers());
   }
 }

@@ -7,6 +7,9 @@ import java.util.Map;
 
 /** Hugging Face names of the tensors and modules of a decoder. No other class spells one. */
 public final class WeightNames {
+  /** What every name but that of the head begins with. */
+  static final String PREFIX = "model.";
+
   /** The embedding module. */
   public static final String EMBEDDING = "model.embed_tokens";
 

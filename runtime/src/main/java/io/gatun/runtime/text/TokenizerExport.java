@@ -25,6 +25,8 @@ public final class TokenizerExport {
           "added_tokens.json",
           "vocab.json",
           "merges.txt",
+          "vocab.txt",
+          "sentencepiece.bpe.model",
           "tokenizer.model",
           "chat_template.jinja",
           "generation_config.json");

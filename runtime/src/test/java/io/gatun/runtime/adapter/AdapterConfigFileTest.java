@@ -32,8 +32,7 @@ class AdapterConfigFileTest {
   @Test
   void writesWhatPeftWrites() throws IOException {
     String peft = Files.readString(Golden.file("peft/llama_lora/adapter_config.json"));
-    String ours =
-        AdapterConfigFile.format(AdapterConfigFile.parse(JSON.readTree(peft), MODEL), MODEL);
+    String ours = AdapterConfigText.of(AdapterConfigFile.parse(JSON.readTree(peft), MODEL), MODEL);
     assertEquals(peft, ours);
   }
 
@@ -52,15 +51,16 @@ class AdapterConfigFileTest {
             Map.of("q_proj", 2),
             Map.of("v_proj", 16.0),
             LoraConfig.Init.GAUSSIAN,
-            "some/model");
-    String text = AdapterConfigFile.format(config, MODEL);
+            "some/model",
+            List.of());
+    String text = AdapterConfigText.of(config, MODEL);
     assertEquals(config, AdapterConfigFile.parse(JSON.readTree(text), MODEL));
     assertTrue(text.contains("\"lora_dropout\": 0.05,"), text);
   }
 
   @Test
   void allLinearIsWrittenAsNames() {
-    String text = AdapterConfigFile.format(LoraConfig.defaults(), MODEL);
+    String text = AdapterConfigText.of(LoraConfig.defaults(), MODEL);
     assertEquals(
         ModuleFilter.names(
             "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
@@ -79,13 +79,13 @@ class AdapterConfigFileTest {
     assertTrue(refusal("\"use_dora\": true").contains("use_dora"));
     assertTrue(refusal("\"lora_bias\": true").contains("lora_bias"));
     assertTrue(refusal("\"bias\": \"all\"").contains("bias = \"all\""));
-    assertTrue(refusal("\"modules_to_save\": [\"lm_head\"]").contains("modules_to_save"));
     assertTrue(refusal("\"layer_replication\": [[0, 2]]").contains("layer_replication"));
     assertTrue(refusal("\"target_parameters\": [\"x\"]").contains("target_parameters"));
     assertTrue(refusal("\"fan_in_fan_out\": true").contains("fan_in_fan_out"));
     assertTrue(refusal("\"trainable_token_indices\": [1]").contains("trainable_token_indices"));
     assertTrue(refusal("\"init_lora_weights\": \"pissa\"").contains("may change the base"));
-    assertTrue(refusal("\"task_type\": \"SEQ_CLS\"").contains("later version"));
+    assertTrue(refusal("\"task_type\": \"SEQ_CLS\"").contains("loaded for CAUSAL_LM"));
+    assertTrue(refusal("\"task_type\": \"TOKEN_CLS\"").contains("TOKEN_CLS is not supported"));
     var ia3 = JSON.readTree("{\"peft_type\": \"IA3\"}");
     assertThrows(UnsupportedException.class, () -> AdapterConfigFile.parse(ia3, MODEL));
   }

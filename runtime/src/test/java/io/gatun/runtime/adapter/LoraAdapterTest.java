@@ -12,6 +12,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.quant.checkpoint.CheckpointException;
 import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.model.TinyModel;
+import io.gatun.runtime.model.UnsupportedException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -91,7 +92,8 @@ class LoraAdapterTest {
         java.util.Map.of(),
         java.util.Map.of(),
         init,
-        "");
+        "",
+        List.of());
   }
 
   @Test
@@ -147,13 +149,13 @@ class LoraAdapterTest {
           TinyModel.adapter(decoder, 0, arena).save(folder);
           var fewer =
               LoraConfig.defaults().withRank(4, 8).withTargets(ModuleFilter.names("q_proj"));
-          write(AdapterConfigFile.format(fewer, decoder.config()));
+          write(AdapterConfigText.of(fewer, decoder.config()));
           var unexpected =
               assertThrows(
                   CheckpointException.class, () -> LoraAdapter.load(folder, decoder, arena));
           assertEquals(24, unexpected.problems().size());
           TinyModel.adapter(decoder, fewer, arena).save(folder);
-          write(AdapterConfigFile.format(LoraConfig.defaults().withRank(4, 8), decoder.config()));
+          write(AdapterConfigText.of(LoraConfig.defaults().withRank(4, 8), decoder.config()));
           var missing =
               assertThrows(
                   CheckpointException.class, () -> LoraAdapter.load(folder, decoder, arena));
@@ -171,8 +173,22 @@ class LoraAdapterTest {
   }
 
   @Test
+  void refusesOtherModulesThatAreTrainedWhole() {
+    with(
+        "tiny_llama",
+        (decoder, arena) -> {
+          var config = LoraConfig.defaults().withModulesToSave(List.of("lm_head"));
+          var problem =
+              assertThrows(
+                  UnsupportedException.class, () -> LoraAdapter.create(decoder, config, 1, arena));
+          assertTrue(
+              problem.getMessage().contains("modules_to_save names lm_head"), problem.getMessage());
+        });
+  }
+
+  @Test
   void refusesPickles() throws IOException {
-    write(AdapterConfigFile.format(LoraConfig.defaults(), ModuleSelectionTest.MODEL));
+    write(AdapterConfigText.of(LoraConfig.defaults(), ModuleSelectionTest.MODEL));
     Files.write(folder.resolve("adapter_model.bin"), new byte[1]);
     with(
         "tiny_llama",

@@ -141,7 +141,7 @@ class ModuleSelectionTest {
     var layers =
         ModuleSelection.select(
             config("\"r\": 3, \"target_modules\": [\"q_proj\", \"v_proj\", \"down_proj\"]"), MODEL);
-    var layout = new FactorLayout(layers);
+    var layout = new FactorLayout(layers, List.of());
     var group = layout.group(1, io.gatun.runtime.model.Projection.QKV).orElseThrow();
     assertEquals(6, group.rank());
     assertEquals(64, group.cols());

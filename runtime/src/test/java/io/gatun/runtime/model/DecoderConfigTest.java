@@ -147,13 +147,13 @@ class DecoderConfigTest {
             , "architectures": ["LlamaForSequenceClassification"],
             "quantization_config": {"quant_method": "gptq"}
             """);
-    assertTrue(message.contains("classification heads come with a later version"), message);
+    assertTrue(message.contains("a model that classifies is loaded as a classifier"), message);
     assertTrue(message.contains("\"gptq\" is not supported; supported are bitsandbytes"), message);
   }
 
   @Test
   void refusesByName() {
-    assertTrue(refusal("bert", "").contains("encoders come with a later version"));
+    assertTrue(refusal("bert", "").contains("is an encoder, which does not generate"));
     assertTrue(
         refusal("mixtral", "")
             .contains(

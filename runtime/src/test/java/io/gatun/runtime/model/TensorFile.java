@@ -26,6 +26,15 @@ public final class TensorFile {
     return file.names().contains(name);
   }
 
+  /** Whether a tensor holds real numbers, not integers. */
+  public boolean isReal(String name) {
+    return file.info(name).dtype().startsWith("F");
+  }
+
+  public List<Long> shape(String name) {
+    return file.info(name).shape();
+  }
+
   public float[] floats(String name) {
     return file.readFloats(name);
   }

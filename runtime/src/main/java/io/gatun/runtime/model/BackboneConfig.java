@@ -1,0 +1,10 @@
+package io.gatun.runtime.model;
+
+/** The shape of a model that stands on its own: what it has behind its blocks is no classifier. */
+public sealed interface BackboneConfig extends BaseConfig permits DecoderConfig, EncoderConfig {
+
+  @Override
+  default BackboneConfig backbone() {
+    return this;
+  }
+}

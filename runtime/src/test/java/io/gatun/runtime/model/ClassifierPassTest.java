@@ -1,0 +1,257 @@
+package io.gatun.runtime.model;
+
+import static io.gatun.runtime.model.GoldenClassifier.flat;
+import static io.gatun.runtime.model.TensorFile.assertClose;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.Device.CpuVariant;
+import io.gatun.kernels.HostCopy;
+import io.gatun.quant.Golden;
+import io.gatun.quant.WeightFormat;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.runtime.adapter.LoraAdapter;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What must not change a classifier's gradients: how a step is cut, packed, recomputed, or spread
+ * over threads; and that they are gradients.
+ */
+class ClassifierPassTest {
+  private static final List<String> MODELS =
+      List.of(
+          "models/tiny_bert_cls",
+          "models/tiny_bert_multilabel",
+          "models/tiny_distilbert_regression",
+          "models/tiny_roberta_cls",
+          "models/tiny_llama_cls");
+
+  /** Loss and gradients of one optimizer step. */
+  private record Outcome(double loss, float[] gradients) {}
+
+  /** How a step is run. */
+  private record Way(
+      WeightFormat base, DType compute, int threads, float dropout, int kept, boolean oneByOne) {
+
+    /** In fp32. */
+    static Way exact(float dropout, boolean oneByOne) {
+      return new Way(WeightFormat.f32(), DType.F32, 2, dropout, 2, oneByOne);
+    }
+
+    /** As adapters are trained: a 4-bit base, or one in fp32. */
+    static Way of(DType compute, int threads, float dropout, int kept) {
+      var base = compute == DType.BF16 ? WeightFormat.nf4() : WeightFormat.f32();
+      return new Way(base, compute, threads, dropout, kept, false);
+    }
+  }
+
+  private static final Way PLAIN = Way.exact(0, false);
+
+  private static Outcome run(String model, Way way, long seed, int... lengths) {
+    try (Device device = Device.cpu(way.threads(), CpuVariant.available().getLast());
+        Arena arena = Arena.ofConfined()) {
+      var classifier = load(model, way.base(), way.compute(), device, arena);
+      var adapter = TinyClassifier.adapter(classifier, way.dropout(), arena);
+      var rows = TinyClassifier.rows(classifier, seed, lengths);
+      var batches =
+          way.oneByOne()
+              ? rows.stream().map(row -> ClassifierBatch.pack(List.of(row))).toList()
+              : List.of(ClassifierBatch.pack(rows));
+      return step(classifier, adapter, way.kept(), batches, arena);
+    }
+  }
+
+  private static Classifier load(
+      String model, WeightFormat base, DType compute, Device device, Arena arena) {
+    var checkpoint = Checkpoint.open(Golden.file(model), arena);
+    return Classifier.load(checkpoint, Labels.of(checkpoint), base, compute, device, arena);
+  }
+
+  private static Outcome step(
+      Classifier classifier,
+      LoraAdapter adapter,
+      int kept,
+      List<ClassifierBatch> batches,
+      Arena arena) {
+    int tokens = batches.stream().mapToInt(ClassifierBatch::tokens).max().orElseThrow();
+    var pass = ClassifierPass.allocate(classifier, adapter, tokens, kept, arena);
+    var loss = Loss.ZERO;
+    for (var batch : batches) {
+      loss = loss.plus(pass.run(batch, 5, 1));
+    }
+    return new Outcome(loss.sum(), HostCopy.readFloats(pass.gradients().sum()));
+  }
+
+  private static void assertAlike(String what, Outcome expected, Outcome actual) {
+    assertEquals(expected.loss(), actual.loss(), Golden.tolerance("loss") * expected.loss(), what);
+    double tolerance = Golden.tolerance("gradient.relative") * TensorFile.max(expected.gradients());
+    assertClose(what, expected.gradients(), actual.gradients(), tolerance);
+  }
+
+  private static void assertSameBits(String what, Outcome expected, Outcome actual) {
+    assertEquals(expected.loss(), actual.loss(), what);
+    assertArrayEquals(expected.gradients(), actual.gradients(), what);
+    assertTrue(TensorFile.max(actual.gradients()) > 0, what);
+  }
+
+  @Test
+  void accumulationEqualsOneBigBatch() {
+    for (var model : MODELS) {
+      for (float dropout : new float[] {0, 0.3f}) {
+        var together = Way.exact(dropout, false);
+        var apart = Way.exact(dropout, true);
+        assertAlike(
+            model + " dropout " + dropout,
+            run(model, together, 1, 13, 29, 7, 1, 20),
+            run(model, apart, 1, 13, 29, 7, 1, 20));
+      }
+    }
+  }
+
+  /** More sequences than the head takes at a time. */
+  @Test
+  void headsWorkInChunks() {
+    int[] lengths = IntStream.range(0, 300).map(i -> 1 + i % 3).toArray();
+    var apart = Way.exact(0, true);
+    var model = "models/tiny_bert_multilabel";
+    assertAlike(model, run(model, apart, 8, lengths), run(model, PLAIN, 8, lengths));
+  }
+
+  @Test
+  void recomputingBlocksGivesTheSameBits() {
+    for (var model : MODELS) {
+      for (var compute : List.of(DType.F32, DType.BF16)) {
+        var kept = run(model, Way.of(compute, 2, 0.3f, 2), 3, 13, 29);
+        for (int blocks = 0; blocks < 2; blocks++) {
+          var again = Way.of(compute, 2, 0.3f, blocks);
+          assertSameBits(model + " " + compute, kept, run(model, again, 3, 13, 29));
+        }
+      }
+    }
+  }
+
+  @Test
+  void runsAndThreadsGiveTheSameBits() {
+    for (var model : MODELS) {
+      for (var compute : List.of(DType.F32, DType.BF16)) {
+        var two = run(model, Way.of(compute, 2, 0.1f, 2), 4, 31, 29, 40, 3);
+        for (int threads = 1; threads <= 2; threads++) {
+          var way = Way.of(compute, threads, 0.1f, 2);
+          assertSameBits(compute + " with " + threads, two, run(model, way, 4, 31, 29, 40, 3));
+        }
+      }
+    }
+  }
+
+  @Test
+  void bf16IsNearF32() {
+    var bf16 = new Way(WeightFormat.bf16(), DType.BF16, 2, 0, 2, false);
+    for (var model : MODELS) {
+      var exact = run(model, PLAIN, 5, 31, 29, 40);
+      var rounded = run(model, bf16, 5, 31, 29, 40);
+      double loss = Golden.tolerance("bf16.loss") * exact.loss();
+      assertEquals(exact.loss(), rounded.loss(), loss, model);
+      assertClose(
+          model,
+          exact.gradients(),
+          rounded.gradients(),
+          Golden.tolerance("bf16.gradient.relative") * TensorFile.max(exact.gradients()));
+    }
+  }
+
+  /**
+   * (L(p + h g) - L(p - h g)) / 2h = |g|², along the gradient g of all parameters, head and all.
+   * The rows are such that no unit of a ReLU changes sides on the way.
+   */
+  @Test
+  void finiteDifferences() {
+    for (var model : MODELS) {
+      for (float dropout : new float[] {0, 0.3f}) {
+        for (var base : List.of(WeightFormat.f32(), WeightFormat.nf4())) {
+          try (Device device = Device.cpu();
+              Arena arena = Arena.ofConfined()) {
+            var classifier = load(model, base, DType.F32, device, arena);
+            var adapter = TinyClassifier.adapter(classifier, dropout, arena);
+            var rows = TinyClassifier.rows(classifier, 12, 13, 29, 7);
+            checkDifferences(model + base, classifier, adapter, rows, arena);
+          }
+        }
+      }
+    }
+  }
+
+  private static void checkDifferences(
+      String what,
+      Classifier classifier,
+      LoraAdapter adapter,
+      List<ClassifierRow> rows,
+      Arena arena) {
+    var batches = List.of(ClassifierBatch.pack(rows));
+    var gradient = step(classifier, adapter, 2, batches, arena).gradients();
+    float[] parameters = HostCopy.readFloats(adapter.parameters());
+    double square = 0;
+    for (float g : gradient) {
+      square += (double) g * g;
+    }
+    double h = Golden.tolerance("finite.step") / Math.sqrt(square);
+    double[] loss = new double[2];
+    for (int side = 0; side < 2; side++) {
+      float[] moved = parameters.clone();
+      for (int i = 0; i < moved.length; i++) {
+        moved[i] += (float) ((side == 0 ? h : -h) * gradient[i]);
+      }
+      HostCopy.write(adapter.parameters(), moved);
+      loss[side] = step(classifier, adapter, 2, batches, arena).loss();
+    }
+    assertEquals(
+        square, (loss[0] - loss[1]) / (2 * h), Golden.tolerance("finite.relative") * square, what);
+  }
+
+  /** A sequence's logits do not depend on what it is packed with. */
+  @Test
+  void neighboursChangeNothing() {
+    for (var model : MODELS) {
+      try (Device device = Device.cpu();
+          Arena arena = Arena.ofConfined()) {
+        var classifier = TinyClassifier.load(model, DType.F32, device, arena);
+        var adapter = TinyClassifier.adapter(classifier, 0, arena);
+        var rows = TinyClassifier.rows(classifier, 9, 13, 1, 29, 7);
+        var pass = PredictPass.allocate(classifier, List.of(adapter), 50, arena);
+        var together = pass.run(ClassifierBatch.pack(rows), Optional.of(adapter));
+        for (int i = 0; i < rows.size(); i++) {
+          var alone = pass.run(ClassifierBatch.pack(List.of(rows.get(i))), Optional.of(adapter));
+          assertClose(
+              model + " row " + i,
+              together.logits().get(i),
+              flat(alone.logits()),
+              Golden.tolerance("logits"));
+        }
+      }
+    }
+  }
+
+  @Test
+  void evaluationAndPredictionTakeNoDropout() {
+    try (Device device = Device.cpu();
+        Arena arena = Arena.ofConfined()) {
+      var classifier = TinyClassifier.load("models/tiny_bert_cls", DType.F32, device, arena);
+      var adapter = TinyClassifier.adapter(classifier, 0.5f, arena);
+      var batch = ClassifierBatch.pack(TinyClassifier.rows(classifier, 2, 9, 14));
+      var pass = ClassifierPass.allocate(classifier, adapter, 23, 0, arena);
+      var result =
+          PredictPass.allocate(classifier, List.of(adapter), 23, arena)
+              .run(batch, Optional.of(adapter));
+      assertEquals(result.loss(), pass.evaluate(batch));
+      assertArrayEquals(flat(result.probabilities()), flat(pass.predict(batch)));
+      assertTrue(result.loss().sum() != pass.run(batch, 1, 1).sum());
+      assertEquals(2, result.loss().weight());
+    }
+  }
+}
