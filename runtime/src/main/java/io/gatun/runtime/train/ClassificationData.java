@@ -1,5 +1,8 @@
 package io.gatun.runtime.train;
 
+import io.gatun.runtime.model.ClassifierRow;
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Target;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,11 +16,11 @@ import java.util.List;
  */
 public final class ClassificationData {
   private final Labels labels;
-  private final List<LabelledExample> rows;
+  private final List<LabelledRow> rows;
   private final ClassificationStatistics statistics;
 
   private ClassificationData(
-      Labels labels, List<LabelledExample> rows, ClassificationStatistics statistics) {
+      Labels labels, List<LabelledRow> rows, ClassificationStatistics statistics) {
     this.labels = labels;
     this.rows = List.copyOf(rows);
     this.statistics = statistics;
@@ -57,16 +60,20 @@ public final class ClassificationData {
   private static ClassificationData encode(
       Path file, Labels labels, List<LabelledText> texts, TextEncoder encoder, int maxLength) {
     var reader = new LabelReader(labels);
-    List<Label> read = texts.stream().map(reader::read).toList();
+    List<Target> targets = texts.stream().map(reader::read).toList();
     var encoded =
         texts.parallelStream()
             .map(text -> encoder.encode(text.first(), text.second(), maxLength))
             .toList();
-    List<LabelledExample> rows = new ArrayList<>();
+    List<LabelledRow> rows = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
+      var place = texts.get(i).place();
       var tokens = encoded.get(i);
-      int line = texts.get(i).place().line();
-      rows.add(new LabelledExample(tokens.ids(), tokens.types(), read.get(i), line));
+      if (tokens.ids().length == 0) {
+        throw place.error("the tokenizer leaves nothing of the text; remove the row.");
+      }
+      var row = new ClassifierRow(tokens.ids(), tokens.typeIds(), targets.get(i));
+      rows.add(new LabelledRow(row, place.line()));
     }
     int cut = (int) encoded.stream().filter(TextEncoder.Encoded::cut).count();
     var statistics = ClassificationStatistics.of(file.toString(), labels, rows, maxLength, cut);
@@ -76,7 +83,7 @@ public final class ClassificationData {
   /**
    * What labels can be.
    *
-   * @return kind and names
+   * @return the names, and what kind of problem they are
    */
   public Labels labels() {
     return labels;
@@ -87,7 +94,7 @@ public final class ClassificationData {
    *
    * @return at least one, in the order of the file
    */
-  public List<LabelledExample> rows() {
+  public List<LabelledRow> rows() {
     return rows;
   }
 

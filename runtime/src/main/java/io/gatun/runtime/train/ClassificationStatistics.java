@@ -1,5 +1,8 @@
 package io.gatun.runtime.train;
 
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Problem;
+import io.gatun.runtime.model.Target;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
@@ -22,7 +25,7 @@ public record ClassificationStatistics(
   private static final int SHOWN = 8; // labels in a line
 
   static ClassificationStatistics of(
-      String name, Labels labels, List<LabelledExample> rows, int maxLength, int cut) {
+      String name, Labels labels, List<LabelledRow> rows, int maxLength, int cut) {
     return new ClassificationStatistics(
         name,
         rows.size(),
@@ -30,26 +33,30 @@ public record ClassificationStatistics(
         rows.stream().mapToInt(TokenRow::tokens).max().orElse(0),
         maxLength,
         cut,
-        labels.kind() == Labels.Kind.REGRESSION ? range(rows) : counts(labels, rows));
+        labels.problem() == Problem.REGRESSION ? range(rows) : counts(labels, rows));
   }
 
-  private static String range(List<LabelledExample> rows) {
+  private static String range(List<LabelledRow> rows) {
     var values = new DoubleSummaryStatistics();
-    for (LabelledExample row : rows) {
-      if (row.label() instanceof Label.Value(double number)) {
-        values.accept(number);
+    for (LabelledRow row : rows) {
+      if (row.row().target() instanceof Target.Values(float[] number)) {
+        values.accept(number[0]);
       }
     }
-    return "values from %s to %s".formatted(values.getMin(), values.getMax());
+    return "values from %s to %s".formatted((float) values.getMin(), (float) values.getMax());
   }
 
-  private static String counts(Labels labels, List<LabelledExample> rows) {
-    int[] counts = new int[labels.names().size()];
-    for (LabelledExample row : rows) {
-      switch (row.label()) {
-        case Label.One(int index) -> counts[index]++;
-        case Label.Several(var indices) -> indices.forEach(index -> counts[index]++);
-        case Label.Value _ -> throw new IllegalArgumentException("a number is no label");
+  private static String counts(Labels labels, List<LabelledRow> rows) {
+    int[] counts = new int[labels.size()];
+    for (LabelledRow row : rows) {
+      switch (row.row().target()) {
+        case Target.Label(int index) -> counts[index]++;
+        case Target.Values(float[] values) -> {
+          for (int i = 0; i < values.length; i++) {
+            counts[i] += values[i] > 0 ? 1 : 0;
+          }
+        }
+        case Target.Unknown() -> {} // counts for no label
       }
     }
     String first =

@@ -1,5 +1,8 @@
 package io.gatun.runtime.train;
 
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Problem;
+import io.gatun.runtime.model.Target;
 import io.gatun.runtime.train.LabelledText.Kind;
 import java.math.BigInteger;
 import java.nio.file.Path;
@@ -45,14 +48,12 @@ final class LabelReader {
       seen.add(text.kind());
     }
     if (seen.contains(Kind.NUMBER)) {
-      return new Labels(Labels.Kind.REGRESSION, List.of());
+      return Labels.count(1);
     }
     List<String> names = names(texts);
     boolean several = seen.contains(Kind.LIST);
     requireChoice(file, names, several ? 1 : 2);
-    return new Labels(
-        several ? Labels.Kind.MULTI_LABEL_CLASSIFICATION : Labels.Kind.SINGLE_LABEL_CLASSIFICATION,
-        names);
+    return new Labels(names, several ? Problem.MULTI_LABEL : Problem.SINGLE_LABEL);
   }
 
   /** All names: integers by size, others in the order of their code points. */
@@ -83,12 +84,12 @@ final class LabelReader {
    *
    * @throws DatasetException where it is of another kind, or has a name that is not known
    */
-  Label read(LabelledText text) {
+  Target read(LabelledText text) {
     boolean fits =
-        switch (labels.kind()) {
-          case SINGLE_LABEL_CLASSIFICATION ->
+        switch (labels.problem()) {
+          case SINGLE_LABEL ->
               text.kind() == Kind.NAME || text.kind() == Kind.INTEGER;
-          case MULTI_LABEL_CLASSIFICATION -> text.kind() == Kind.LIST;
+          case MULTI_LABEL -> text.kind() == Kind.LIST;
           case REGRESSION -> NUMBERS.contains(text.kind());
         };
     if (!fits) {
@@ -97,19 +98,31 @@ final class LabelReader {
               "the label is %s, but the rows that were trained on have %s; write it like theirs.",
               text.kind().title, expected());
     }
-    return switch (labels.kind()) {
-      case SINGLE_LABEL_CLASSIFICATION -> new Label.One(place(text, text.names().getFirst()));
-      case MULTI_LABEL_CLASSIFICATION ->
-          new Label.Several(
-              text.names().stream().map(name -> place(text, name)).distinct().sorted().toList());
-      case REGRESSION -> new Label.Value(text.number());
+    return switch (labels.problem()) {
+      case SINGLE_LABEL -> new Target.Label(place(text, text.names().getFirst()));
+      case MULTI_LABEL -> several(text);
+      case REGRESSION -> new Target.Values(number(text));
     };
   }
 
+  private Target several(LabelledText text) {
+    float[] values = new float[labels.size()];
+    text.names().forEach(name -> values[place(text, name)] = 1);
+    return new Target.Values(values);
+  }
+
+  private static float number(LabelledText text) {
+    float number = (float) text.number();
+    if (!Float.isFinite(number)) {
+      throw text.place().error("the label %s is too large for fp32.", text.number());
+    }
+    return number;
+  }
+
   private String expected() {
-    return switch (labels.kind()) {
-      case SINGLE_LABEL_CLASSIFICATION -> "one name or integer each";
-      case MULTI_LABEL_CLASSIFICATION -> "a list each";
+    return switch (labels.problem()) {
+      case SINGLE_LABEL -> "one name or integer each";
+      case MULTI_LABEL -> "a list each";
       case REGRESSION -> "a number each";
     };
   }

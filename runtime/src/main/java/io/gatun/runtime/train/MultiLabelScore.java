@@ -2,8 +2,6 @@ package io.gatun.runtime.train;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * How well labels were found where several apply together, as scikit-learn's {@code f1_score} with
@@ -16,34 +14,30 @@ public record MultiLabelScore(double microF1, double macroF1) {
   /**
    * Scores rows.
    *
-   * @param labels how many there are, at least 1
-   * @param actual labels of each row
-   * @param predicted labels that each row was given
+   * @param actual for each row and label, whether the row has it
+   * @param predicted for each row and label, whether the row was given it
    * @return the scores
    */
-  public static MultiLabelScore of(
-      int labels, List<Label.Several> actual, List<Label.Several> predicted) {
+  public static MultiLabelScore of(List<boolean[]> actual, List<boolean[]> predicted) {
     if (actual.size() != predicted.size() || actual.isEmpty()) {
       throw new IllegalArgumentException(
           "%d rows and %d predictions; there must be as many, and at least one row"
               .formatted(actual.size(), predicted.size()));
     }
-    LabelCount[] counts = new LabelCount[labels];
+    LabelCount[] counts = new LabelCount[actual.getFirst().length];
     Arrays.fill(counts, LabelCount.ZERO);
     for (int row = 0; row < actual.size(); row++) {
-      add(counts, Set.copyOf(actual.get(row).indices()), Set.copyOf(predicted.get(row).indices()));
+      add(counts, actual.get(row), predicted.get(row));
     }
     var all = Arrays.stream(counts).reduce(LabelCount.ZERO, LabelCount::plus);
     double macro = Arrays.stream(counts).mapToDouble(LabelCount::f1).average().orElseThrow();
     return new MultiLabelScore(all.f1(), macro);
   }
 
-  private static void add(LabelCount[] counts, Set<Integer> actual, Set<Integer> predicted) {
-    var either = new TreeSet<>(actual);
-    either.addAll(predicted);
-    for (int label : either) {
-      boolean has = actual.contains(label);
-      boolean given = predicted.contains(label);
+  private static void add(LabelCount[] counts, boolean[] actual, boolean[] predicted) {
+    for (int label = 0; label < counts.length; label++) {
+      boolean has = actual[label];
+      boolean given = predicted[label];
       counts[label] =
           counts[label].plus(
               new LabelCount(has && given ? 1 : 0, given && !has ? 1 : 0, has && !given ? 1 : 0));

@@ -1,7 +1,7 @@
 package io.gatun.runtime.train;
 
 /** A row as a model reads it, with where it came from. */
-public sealed interface TokenRow permits Example, LabelledExample {
+public sealed interface TokenRow permits Example, LabelledRow {
   /**
    * The tokens.
    *

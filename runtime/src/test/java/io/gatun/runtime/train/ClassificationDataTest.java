@@ -5,11 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.quant.Golden;
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Problem;
+import io.gatun.runtime.model.Target;
+import io.gatun.runtime.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,8 +57,18 @@ class ClassificationDataTest {
     return "{\"text\": \"abc\", \"label\": " + label + "}";
   }
 
-  private static List<Label> labels(ClassificationData data) {
-    return data.rows().stream().map(LabelledExample::label).toList();
+  /** The index of each row's label, or its numbers. */
+  private static List<List<Number>> labels(ClassificationData data) {
+    return data.rows().stream().map(row -> numbers(row.row().target())).toList();
+  }
+
+  private static List<Number> numbers(Target target) {
+    return switch (target) {
+      case Target.Label(int index) -> List.of(index);
+      case Target.Values(float[] values) ->
+          IntStream.range(0, values.length).<Number>mapToObj(i -> values[i]).toList();
+      case Target.Unknown() -> List.of();
+    };
   }
 
   private void refused(List<String> parts, String... lines) {
@@ -68,13 +84,12 @@ class ClassificationDataTest {
   @Test
   void namesAreSorted() throws IOException {
     var data = training(row("\"joy\""), row("\"anger\""), row("\"\u00e9lan\""), row("\"joy\""));
-    assertEquals(Labels.Kind.SINGLE_LABEL_CLASSIFICATION, data.labels().kind());
+    assertEquals(Problem.SINGLE_LABEL, data.labels().problem());
     assertEquals(List.of("anger", "joy", "\u00e9lan"), data.labels().names());
-    assertEquals(3, data.labels().outputs());
+    assertEquals(3, data.labels().size());
     assertEquals(
-        List.of(new Label.One(1), new Label.One(0), new Label.One(2), new Label.One(1)),
-        labels(data));
-    assertEquals(List.of(1, 2, 3, 4), data.rows().stream().map(LabelledExample::line).toList());
+List.of(List.of(1), List.of(0), List.of(2), List.of(1)), labels(data));
+    assertEquals(List.of(1, 2, 3, 4), data.rows().stream().map(LabelledRow::line).toList());
   }
 
   @Test
@@ -88,20 +103,19 @@ class ClassificationDataTest {
     var data = training(row("10"), row("9"), row("-1"), row("9"));
     assertEquals(List.of("-1", "9", "10"), data.labels().names());
     assertEquals(
-        List.of(new Label.One(2), new Label.One(1), new Label.One(0), new Label.One(1)),
-        labels(data));
+List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
   }
 
   @Test
   void listsAreLabelsThatApplyTogether() throws IOException {
     var data = training(row("[\"b\", \"a\"]"), row("[]"), row("[\"c\", \"c\"]"));
-    assertEquals(Labels.Kind.MULTI_LABEL_CLASSIFICATION, data.labels().kind());
+    assertEquals(Problem.MULTI_LABEL, data.labels().problem());
     assertEquals(List.of("a", "b", "c"), data.labels().names());
     assertEquals(
         List.of(
-            new Label.Several(List.of(0, 1)),
-            new Label.Several(List.of()),
-            new Label.Several(List.of(2))),
+            List.of(1f, 1f, 0f),
+            List.of(0f, 0f, 0f),
+            List.of(0f, 0f, 1f)),
         labels(data));
     assertEquals(List.of("2", "11"), training(row("[11]"), row("[2]")).labels().names());
   }
@@ -109,10 +123,10 @@ class ClassificationDataTest {
   @Test
   void fractionsAreForRegression() throws IOException {
     var data = training(row("5"), row("3.5"), row("-1e-3"));
-    assertEquals(Labels.Kind.REGRESSION, data.labels().kind());
-    assertEquals(1, data.labels().outputs());
+    assertEquals(Problem.REGRESSION, data.labels().problem());
+    assertEquals(1, data.labels().size());
     assertEquals(
-        List.of(new Label.Value(5), new Label.Value(3.5), new Label.Value(-1e-3)), labels(data));
+        List.of(List.of(5f), List.of(3.5f), List.of(-1e-3f)), labels(data));
     assertTrue(data.statistics().summary().contains("values from -0.001 to 5.0"));
   }
 
@@ -128,7 +142,7 @@ class ClassificationDataTest {
             .rows()
             .getFirst();
     assertArrayEquals(new int[] {1, 'a', 'b', 2, 'c', 2}, pair.ids());
-    assertArrayEquals(new int[] {0, 0, 0, 0, 1, 1}, pair.types());
+    assertArrayEquals(new int[] {0, 0, 0, 0, 1, 1}, pair.row().typeIds());
     for (String keys : List.of("sentence", "sentence1", "text")) {
       String second = keys.endsWith("1") ? ", \"sentence2\": \"x\"" : "";
       String row = "{\"%s\": \"a\"%s, \"label\": %d}";
@@ -161,7 +175,7 @@ class ClassificationDataTest {
   @Test
   void heldOutRowsHaveTheLabelsOfTheOthers() throws IOException {
     var labels = training(row("\"joy\""), row("\"anger\"")).labels();
-    assertEquals(List.of(new Label.One(1)), labels(heldOut(labels, row("\"joy\""))));
+    assertEquals(List.of(List.of(1)), labels(heldOut(labels, row("\"joy\""))));
     var e =
         assertThrows(
             DatasetException.class, () -> heldOut(labels, row("\"joy\""), row("\"fear\"")));
@@ -170,8 +184,8 @@ class ClassificationDataTest {
             + ", line 2: the label \"fear\" does not occur in the rows that were trained on"
             + " (anger, joy); remove the row, or train on rows with that label.",
         e.getMessage());
-    var numbers = new Labels(Labels.Kind.REGRESSION, List.of());
-    assertEquals(List.of(new Label.Value(2)), labels(heldOut(numbers, row("2"))));
+    var numbers = Labels.count(1);
+    assertEquals(List.of(List.of(2f)), labels(heldOut(numbers, row("2"))));
     refused(
         assertThrows(DatasetException.class, () -> heldOut(numbers, row("\"joy\""))),
         List.of("line 1: the label is a string", "have a number each"));
@@ -225,5 +239,39 @@ class ClassificationDataTest {
         List.of("line 1: text must be a string, it is a number"), "{\"text\": 3, \"label\": 1}");
     refused(List.of("train.jsonl holds no row", "{\"text\": \"...\", \"label\": \"...\"}"), " ");
     refused(List.of("line 1", "CSV and plain text must be converted"), "text,label", "a,b");
+  }
+
+  @Test
+  void aTokenizerIsAnEncoder() throws IOException {
+    Path texts = file("texts.jsonl", row("1"), "{\"text\": \"abc abc abc\", \"label\": 2}");
+    Path pairs =
+        file(
+            "pairs.jsonl",
+            "{\"text1\": \"abc\", \"text2\": \"abc\", \"label\": 1}",
+            "{\"text1\": \"abc\", \"text2\": \"xyz\", \"label\": 2}");
+    try (var tokenizer = Tokenizer.load(Golden.file("tokenizers/wordpiece_bert"))) {
+      int length = tokenizer.encodeText("abc", Integer.MAX_VALUE).length();
+      var encoder = TextEncoder.of(tokenizer);
+      var data = ClassificationData.training(texts, encoder, length);
+      assertArrayEquals(
+          tokenizer.encodeText("abc", length).ids(), data.rows().getFirst().ids());
+      assertEquals(length, data.rows().getLast().tokens());
+      assertEquals(1, data.statistics().cut());
+      var pair = ClassificationData.training(pairs, encoder, 99).rows().getFirst().row();
+      var expected = tokenizer.encodePair("abc", "abc", 99);
+      assertArrayEquals(expected.ids(), pair.ids());
+      assertArrayEquals(expected.typeIds(), pair.typeIds());
+    }
+  }
+
+  @Test
+  void textsOfNoTokensAreRefused() throws IOException {
+    Path file = file("train.jsonl", row("1"), row("2"));
+    TextEncoder none = (_, _, _) -> new TextEncoder.Encoded(new int[0], new int[0], false);
+    var e =
+        assertThrows(
+            DatasetException.class, () -> ClassificationData.training(file, none, MAX_LENGTH));
+    refused(e, List.of("line 1: the tokenizer leaves nothing of the text"));
+    refused(List.of("line 2: the label 1.0E39 is too large"), row("0.5"), row("1e39"));
   }
 }

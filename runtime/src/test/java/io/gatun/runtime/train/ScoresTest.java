@@ -8,6 +8,7 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.ops.Tolerance;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Accuracy, F1, errors; the expected values are fractions worked out by hand. */
@@ -64,8 +65,10 @@ class ScoresTest {
         matrix.table());
   }
 
-  private static Label.Several several(Integer... indices) {
-    return new Label.Several(List.of(indices));
+  private static boolean[] several(int... labels) {
+    boolean[] has = new boolean[3];
+    IntStream.of(labels).forEach(label -> has[label] = true);
+    return has;
   }
 
   @Test
@@ -73,7 +76,6 @@ class ScoresTest {
     // F1 of the labels: 2/3, 1, 2/3
     var score =
         MultiLabelScore.of(
-            3,
             List.of(several(), several(0, 1, 2), several(1, 2)),
             List.of(several(), several(0, 1, 2), several(0, 1)));
     assertEquals(8 / 10.0, score.microF1(), TOLERANCE);
@@ -82,10 +84,10 @@ class ScoresTest {
 
   @Test
   void ofSeveralLabelsOneThatDoesNotOccurCountsAsZero() {
-    var score = MultiLabelScore.of(2, List.of(several(0)), List.of(several(0)));
-    assertEquals(new MultiLabelScore(1, 0.5), score);
+    var score = MultiLabelScore.of(List.of(several(0)), List.of(several(0)));
+    assertEquals(new MultiLabelScore(1, 1 / 3.0), score);
     assertEquals(
-        new MultiLabelScore(0, 0), MultiLabelScore.of(2, List.of(several()), List.of(several())));
+        new MultiLabelScore(0, 0), MultiLabelScore.of(List.of(several()), List.of(several())));
   }
 
   @Test
@@ -106,7 +108,7 @@ class ScoresTest {
         IllegalArgumentException.class, () -> ConfusionMatrix.of(THREE, new int[0], new int[0]));
     assertThrows(
         IllegalArgumentException.class, () -> ConfusionMatrix.of(THREE, new int[1], new int[2]));
-    assertThrows(IllegalArgumentException.class, () -> MultiLabelScore.of(1, List.of(), List.of()));
+    assertThrows(IllegalArgumentException.class, () -> MultiLabelScore.of(List.of(), List.of()));
     assertThrows(
         IllegalArgumentException.class, () -> RegressionScore.of(new double[1], new double[0]));
   }
