@@ -1,5 +1,6 @@
 package io.gatun.quant;
 
+import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
@@ -14,8 +15,19 @@ import java.util.List;
 import java.util.Optional;
 
 /** Brings the values of one checkpoint tensor into a matrix, through pieces of bounded size. */
-record TensorReader(Checkpoint checkpoint, Device device) {
+final class TensorReader implements AutoCloseable {
   private static final long PIECE = 4 << 20; // values: room to decode in parallel
+
+  private final Checkpoint checkpoint;
+  private final Device device;
+  private final Scratch<MemorySegment> decoded = new Scratch<>((bytes, arena) -> arena.allocate(bytes));
+  private final Scratch<Buffer> stage;
+
+  TensorReader(Checkpoint checkpoint, Device device) {
+    this.checkpoint = checkpoint;
+    this.device = device;
+    this.stage = new Scratch<>((bytes, arena) -> device.allocate("loading", bytes, arena));
+  }
 
   /**
    * Fills {@code to}, which has the tensor's rows and columns and no gaps, rounding to its type.
@@ -47,29 +59,22 @@ record TensorReader(Checkpoint checkpoint, Device device) {
   private void readPieces(String name, Optional<MemorySegment> raw, Matrix to) {
     int rows = Math.clamp(PIECE / Math.max(1, to.cols()), 1, Math.max(1, to.rows()));
     var type = raw.isPresent() ? dtype(name).orElseThrow() : DType.F32;
-    try (var arena = Arena.ofShared()) {
-      var host =
-          raw.isPresent()
-              ? MemorySegment.NULL
-              : arena.allocate(Matrix.bytes(type, rows, to.cols()));
-      var stage =
-          type == to.dtype()
-              ? to
-              : Matrix.allocate(device, "loading", type, rows, to.cols(), arena);
-      for (int row = 0; row < to.rows(); row += rows) {
-        int count = Math.min(rows, to.rows() - row);
-        long at = Matrix.bytes(type, row, to.cols());
-        long bytes = Matrix.bytes(type, count, to.cols());
-        var piece = raw.isPresent() ? raw.get().asSlice(at, bytes) : host.asSlice(0, bytes);
-        if (raw.isEmpty()) {
-          checkpoint.readFloats(name, row, count, piece);
-        }
-        if (stage == to) {
-          device.upload(piece, to.buffer(), to.offset() + at);
-        } else {
-          device.upload(piece, stage.buffer(), 0);
-          Cast.run(stage.rowSlice(0, count), to.rowSlice(row, count));
-        }
+    long most = Matrix.bytes(type, rows, to.cols());
+    for (int row = 0; row < to.rows(); row += rows) {
+      int count = Math.min(rows, to.rows() - row);
+      long at = Matrix.bytes(type, row, to.cols());
+      long bytes = Matrix.bytes(type, count, to.cols());
+      var piece =
+          raw.isPresent() ? raw.get().asSlice(at, bytes) : decoded.atLeast(most).asSlice(0, bytes);
+      if (raw.isEmpty()) {
+        checkpoint.readFloats(name, row, count, piece);
+      }
+      if (type == to.dtype()) {
+        device.upload(piece, to.buffer(), to.offset() + at);
+      } else {
+        var staged = Matrix.of(stage.atLeast(most), 0, type, count, to.cols());
+        device.upload(piece, staged.buffer(), 0);
+        Cast.run(staged, to.rowSlice(row, count));
       }
     }
   }
@@ -79,5 +84,11 @@ record TensorReader(Checkpoint checkpoint, Device device) {
       var band = new BandLoader(device, "loading", arena).upload(tensor);
       Nf4Dequantize.run(Nf4Matrix.of(List.of(band)), to);
     }
+  }
+
+  @Override
+  public void close() {
+    decoded.close();
+    stage.close();
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.quant;
 
+import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
@@ -16,13 +17,14 @@ import java.util.TreeSet;
 
 /**
  * Loads weights from a checkpoint onto a device. Besides the result, at most one tensor in fp32 is
- * in memory at a time.
+ * in memory at a time; closing the loader frees the room for it.
  */
-public final class WeightLoader {
+public final class WeightLoader implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Device device;
   private final Arena arena;
   private final TensorReader reader;
+  private final Scratch<Buffer> values; // of the tensor that is being quantized
 
   /**
    * A loader.
@@ -36,6 +38,7 @@ public final class WeightLoader {
     this.device = device;
     this.arena = arena;
     this.reader = new TensorReader(checkpoint, device);
+    this.values = new Scratch<>((bytes, owner) -> device.allocate("loading", bytes, owner));
   }
 
   /**
@@ -129,12 +132,11 @@ public final class WeightLoader {
     }
     var label = label(format.code().name());
     var info = checkpoint.info(name);
-    try (var scratch = Arena.ofConfined()) {
-      var values = Matrix.allocate(device, "loading", DType.F32, info.rows(), info.cols(), scratch);
-      reader.read(name, values);
-      var recorded = reader.dtype(name).orElse(DType.F32);
-      return new BandLoader(device, label, arena).quantize(values, format, recorded);
-    }
+    var buffer = values.atLeast(Matrix.bytes(DType.F32, info.rows(), info.cols()));
+    var matrix = Matrix.of(buffer, 0, DType.F32, info.rows(), info.cols());
+    reader.read(name, matrix);
+    var recorded = reader.dtype(name).orElse(DType.F32);
+    return new BandLoader(device, label, arena).quantize(matrix, format, recorded);
   }
 
   private Weight asStored(List<String> names) {
@@ -161,6 +163,12 @@ public final class WeightLoader {
           checkpoint.path(),
           "%s have %s columns and cannot be one weight".formatted(String.join(", ", names), cols));
     }
+  }
+
+  @Override
+  public void close() {
+    reader.close();
+    values.close();
   }
 
   /** The name of buffers. */

@@ -49,8 +49,9 @@ public final class BinnedCheckpoint {
   }
 
   private static Band quantized(Checkpoint model, String name, Device device, Arena arena) {
-    try (var scratch = Arena.ofShared()) {
-      var values = new WeightLoader(model, device, scratch).matrix(name, DType.F32);
+    try (var scratch = Arena.ofShared();
+        var loader = new WeightLoader(model, device, scratch)) {
+      var values = loader.matrix(name, DType.F32);
       int rows = values.rows();
       int cols = values.cols();
       long blocks = Math.ceilDiv((long) rows * cols, WeightFormat.DEFAULT_BLOCK);

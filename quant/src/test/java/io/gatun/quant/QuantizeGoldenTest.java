@@ -72,8 +72,9 @@ class QuantizeGoldenTest {
     private Nf4Matrix band(boolean doubleQuant, Arena arena) {
       var input = key.substring(0, key.indexOf('.', key.indexOf('.') + 1)) + ".input";
       var format = new WeightFormat.FourBit(code, blockSize, doubleQuant);
-      var weight = new WeightLoader(file, device, arena).weight(List.of(input), format);
-      return (Nf4Matrix) weight;
+      try (var loader = new WeightLoader(file, device, arena)) {
+        return (Nf4Matrix) loader.weight(List.of(input), format);
+      }
     }
 
     private void plain(Nf4Matrix weight) {
@@ -137,7 +138,7 @@ class QuantizeGoldenTest {
     try (var device = Device.cpu();
         var arena = Arena.ofShared()) {
       var model = Checkpoint.open(path, arena);
-      var loader = new WeightLoader(model, device, arena);
+      try (var loader = new WeightLoader(model, device, arena)) {
       for (var layer : layers.properties()) {
         var weight = loader.weight(List.of(layer.getKey() + ".weight"), WeightFormat.nf4());
         var band = ((Nf4Matrix) weight).bands().getFirst();
@@ -150,6 +151,7 @@ class QuantizeGoldenTest {
             Written.sha256(written.bytes("nested_absmax")));
       }
     }
+}
   }
 
   /** A checkpoint written from a device holds the reference's bytes, and is read as such. */

@@ -78,7 +78,7 @@ class WeightLoaderTest {
         .run(c -> {
           try (var arena = Arena.ofConfined()) {
             var model = Checkpoint.open(c.path(), arena);
-            var loader = new WeightLoader(model, device, arena);
+            try (var loader = new WeightLoader(model, device, arena)) {
             for (var name : model.names()) {
               if (model.fourBit(name).isPresent()) {
                 var stored =
@@ -91,6 +91,7 @@ class WeightLoaderTest {
             }
             rewrite(c, model, loader);
           }
+}
         });
   }
 
@@ -113,7 +114,7 @@ class WeightLoaderTest {
   void fusedWeightsKeepTheBitsOfTheirParts() {
     try (var arena = Arena.ofConfined()) {
       var model = Checkpoint.open(Golden.file("models/tiny_llama"), arena);
-      var loader = new WeightLoader(model, device, arena);
+      try (var loader = new WeightLoader(model, device, arena)) {
       assertArrayEquals(joined(model, QKV), values(loader.weight(QKV, WeightFormat.f32())));
       for (var format :
           List.of(WeightFormat.nf4(), WeightFormat.nf4(false), WeightFormat.fp4(true))) {
@@ -137,6 +138,7 @@ class WeightLoaderTest {
           new QuantError(0, 0),
           QuantError.of(model, QKV, loader.weight(QKV, WeightFormat.asStored())));
     }
+}
   }
 
   private static void checkError(QuantError error, float[] expected, float[] actual) {
@@ -176,7 +178,7 @@ class WeightLoaderTest {
       }
       SafetensorsWriter.writeModel(folder, Long.MAX_VALUE, Map.of(), stored);
       var model = Checkpoint.open(folder, arena);
-      var loader = new WeightLoader(model, device, arena);
+      try (var loader = new WeightLoader(model, device, arena)) {
       for (var name : List.of("F32", "F16", "BF16")) {
         for (var type : DType.values()) {
           var loaded = loader.matrix(name, type);
@@ -189,6 +191,7 @@ class WeightLoaderTest {
       }
       whatHasNoOneForm(loader);
     }
+}
   }
 
   private static void whatHasNoOneForm(WeightLoader loader) {

@@ -3,6 +3,7 @@ package io.gatun.runtime.adapter;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Weight;
 import io.gatun.kernels.ops.Cast;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.WeightLoader;
@@ -142,23 +143,29 @@ public final class MergedModel {
 
   private Matrix values(String name, Arena arena) {
     Device device = adapter.parameters().buffer().device();
-    var loader = new WeightLoader(base, device, arena);
     if (whole.containsKey(name)) {
       return rounded(Objects.requireNonNull(whole.get(name)), arena);
     }
     var layer = adapted.get(name);
     if (!inBlocks.contains(name) && layer == null) {
-      return loader.matrix(name, dtype);
+      return (Matrix) weight(name, new WeightFormat.Dense(dtype), arena);
     }
     // A layer behind the blocks, BERT's pooler, is never quantized for training.
     var format = inBlocks.contains(name) ? trainedOn : WeightFormat.f32();
-    var weight = loader.weight(List.of(name), format);
+    var weight = weight(name, format, arena);
     Matrix sum = Matrix.allocate(device, "merging", DType.F32, weight.rows(), weight.cols(), arena);
     Merge.decode(weight, sum);
     if (layer != null) {
       Merge.add(adapter.b(layer), adapter.a(layer), layer.scale(), sum);
     }
     return rounded(sum, arena);
+  }
+
+  private Weight weight(String name, WeightFormat format, Arena arena) {
+    var device = adapter.parameters().buffer().device();
+    try (var loader = new WeightLoader(base, device, arena)) {
+      return loader.weight(List.of(name), format);
+    }
   }
 
   private Matrix rounded(Matrix values, Arena arena) {

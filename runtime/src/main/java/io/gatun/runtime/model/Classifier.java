@@ -55,7 +55,7 @@ public final class Classifier {
       Device device,
       Arena arena) {
     var config = ClassifierConfig.of(checkpoint, labels);
-    var loader = new LayerLoader(config.named(checkpoint), config, compute, device, arena);
+    try (var loader = new LayerLoader(config.named(checkpoint), config, compute, device, arena)) {
     Backbone backbone =
         switch (config.backbone()) {
           case DecoderConfig c -> new DecoderLoader(c, format, loader).load();
@@ -67,6 +67,7 @@ public final class Classifier {
         .forEach(layer -> head.put(layer.path(), loader.dense(layer)));
     return new Classifier(config, backbone, head);
   }
+}
 
   /**
    * A model with an adapter merged into its weights, as {@link Decoder#merged}, and with the

@@ -52,8 +52,9 @@ public final class Decoder implements Backbone {
   public static Decoder load(
       Checkpoint checkpoint, WeightFormat format, DType compute, Device device, Arena arena) {
     var config = DecoderConfig.of(checkpoint);
-    var loader = new LayerLoader(checkpoint, config, compute, device, arena);
-    return new DecoderLoader(config, format, loader).load();
+    try (var loader = new LayerLoader(checkpoint, config, compute, device, arena)) {
+      return new DecoderLoader(config, format, loader).load();
+    }
   }
 
   /**

@@ -18,7 +18,7 @@ import java.util.Optional;
  * Brings parts of a checkpoint onto a device: all names and shapes are checked first, then each
  * tensor is loaded once.
  */
-final class LayerLoader {
+final class LayerLoader implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final BaseConfig config;
   private final DType compute;
@@ -103,5 +103,10 @@ final class LayerLoader {
     Matrix vector = Matrix.allocate(device, "base.norms", DType.F32, 1, values.length, arena);
     HostCopy.write(vector, values);
     return vector;
+  }
+
+  @Override
+  public void close() {
+    loader.close();
   }
 }

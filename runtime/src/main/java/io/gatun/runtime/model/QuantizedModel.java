@@ -53,8 +53,8 @@ public final class QuantizedModel {
     var config = DecoderConfig.of(checkpoint);
     Set<String> linear = new HashSet<>();
     config.linearLayers().forEach(layer -> linear.add(WeightNames.weight(layer.path())));
-    try (var memory = Arena.ofConfined()) {
-      var loader = new WeightLoader(checkpoint, device, memory);
+    try (var memory = Arena.ofConfined();
+        var loader = new WeightLoader(checkpoint, device, memory)) {
       var tensors = new ArrayList<TensorData>();
       for (var entry : config.tensors().entrySet()) {
         if (linear.contains(entry.getKey())) {
@@ -81,8 +81,9 @@ public final class QuantizedModel {
         TensorType.BF16,
         shape,
         sink -> {
-          try (var memory = Arena.ofConfined()) {
-            var matrix = new WeightLoader(checkpoint, device, memory).matrix(name, DType.BF16);
+          try (var memory = Arena.ofConfined();
+              var loader = new WeightLoader(checkpoint, device, memory)) {
+            var matrix = loader.matrix(name, DType.BF16);
             TensorData.matrix(name, shape, matrix).content().writeTo(sink);
           }
         });

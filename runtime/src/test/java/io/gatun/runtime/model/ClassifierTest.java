@@ -192,7 +192,7 @@ class ClassifierTest {
     try (Device device = Device.cpu();
         Arena arena = Arena.ofConfined()) {
       var source = Checkpoint.open(Golden.file("models/tiny_bert_cls"), arena);
-      var loader = new WeightLoader(source, device, arena);
+      try (var loader = new WeightLoader(source, device, arena)) {
       var tensors = new ArrayList<TensorData>();
       for (var name : source.names()) {
         if (source.info(name).shape().size() == 2 && !name.contains("embeddings")) {
@@ -218,6 +218,7 @@ class ClassifierTest {
       assertEquals(2, adapter.config().modulesToSave().size());
       assertEquals("classifier", adapter.trained().getFirst().path());
     }
+}
   }
 
   @Test
