@@ -12,6 +12,7 @@ module io.gatun.runtime {
   exports io.gatun.runtime.adapter;
   exports io.gatun.runtime.generate;
   exports io.gatun.runtime.model;
+  exports io.gatun.runtime.predict;
   exports io.gatun.runtime.text;
   exports io.gatun.runtime.train;
 

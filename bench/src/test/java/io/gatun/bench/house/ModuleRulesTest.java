@@ -31,6 +31,7 @@ class ModuleRulesTest {
           "io.gatun.runtime.adapter",
           "io.gatun.runtime.train",
           "io.gatun.runtime.generate",
+          "io.gatun.runtime.predict",
           "io.gatun.runtime.text");
 
   private static final Pattern FORBIDDEN_NAME =

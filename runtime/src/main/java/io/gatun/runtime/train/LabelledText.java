@@ -3,14 +3,9 @@ package io.gatun.runtime.train;
 import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * One row of a classification file, before the tokenizer.
@@ -38,20 +33,6 @@ record LabelledText(
     }
   }
 
-  /** The keys that the texts of a row stand under. */
-  private enum Shape {
-    PAIR("text1", "text2"),
-    SENTENCES("sentence1", "sentence2"),
-    TEXT("text"),
-    SENTENCE("sentence");
-
-    final List<String> keys;
-
-    Shape(String... keys) {
-      this.keys = List.of(keys);
-    }
-  }
-
   /**
    * Reads a JSONL file.
    *
@@ -61,58 +42,17 @@ record LabelledText(
    */
   static List<LabelledText> read(Path file) {
     List<LabelledText> rows = new ArrayList<>();
-    AtomicReference<Optional<Shape>> first = new AtomicReference<>(Optional.empty());
-    JsonlFile.forEach(
+    TextRow.jsonl(
         file,
         "{\"text\": \"...\", \"label\": \"...\"}",
-        (place, object) -> {
-          Shape shape = Objects.requireNonNull(first.get()).orElseGet(() -> detect(place, object));
-          first.set(Optional.of(shape));
-          rows.add(row(place, object, shape));
-        });
+        row -> rows.add(labelled(new JsonlFile.Place(file, row.line()), row)));
     return rows;
   }
 
-  private static Shape detect(JsonlFile.Place place, ObjectNode object) {
-    return Arrays.stream(Shape.values())
-        .filter(shape -> shape.keys.stream().allMatch(object::has))
-        .findFirst()
-        .orElseThrow(() ->
-            place.error(
-                "the row has %s, but no text to classify; rows need label and one of: %s.",
-                object.isEmpty()
-                    ? "no keys"
-                    : "the keys " + String.join(", ", object.propertyNames()),
-                Arrays.stream(Shape.values())
-                    .map(shape -> String.join(" + ", shape.keys))
-                    .collect(Collectors.joining("; "))));
-  }
-
-  private static LabelledText row(JsonlFile.Place place, ObjectNode object, Shape shape) {
-    List<String> texts = shape.keys.stream().map(key -> text(place, object, key)).toList();
-    JsonNode label = object.path("label");
-    if (label.isMissingNode()) {
-      throw place.error("the row has no label; every row needs one.");
-    }
-    Optional<String> second = texts.size() > 1 ? Optional.of(texts.get(1)) : Optional.empty();
-    return new LabelledText(place, texts.getFirst(), second, kind(place, label), label);
-  }
-
-  private static String text(JsonlFile.Place place, ObjectNode object, String key) {
-    JsonNode text = object.path(key);
-    if (text.isMissingNode()) {
-      throw place.error(
-          "the key \"%s\" is missing; the first row of the file has it, and all rows of a file have"
-              + " one shape.",
-          key);
-    }
-    if (!text.isString()) {
-      throw place.error("%s must be a string, it is %s.", key, RowReader.kind(text));
-    }
-    if (text.asString().isBlank()) {
-      throw place.error("%s is empty, so there is nothing to classify; remove the row.", key);
-    }
-    return text.asString();
+  private static LabelledText labelled(JsonlFile.Place place, TextRow row) {
+    JsonNode label =
+        row.label().orElseThrow(() -> place.error("the row has no label; every row needs one."));
+    return new LabelledText(place, row.first(), row.second(), kind(place, label), label);
   }
 
   private static Kind kind(JsonlFile.Place place, JsonNode label) {

@@ -10,6 +10,15 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** The golden tiny_llama with a tokenizer of one token a printable ASCII character. */
 public final class TinyModel {
+  /** Id of the token before a classifier's text. */
+  public static final int START = 1;
+
+  /** Id of the token behind a text. */
+  public static final int END = 2;
+
+  /** Id of the first printable character, the blank; the others follow in their order. */
+  public static final int BLANK = 3;
+
   private static final String TEMPLATE =
       "{% for m in messages %}{{ m['role'][0] }}:{{ m['content'] }};{% endfor %}"
           + "{% if add_generation_prompt %}a:{% endif %}";
@@ -38,6 +47,38 @@ public final class TinyModel {
             .put("chat_template", TEMPLATE)
             .toString());
     return folder;
+  }
+
+  /**
+   * Writes a golden classifier into a new folder; its tokenizer puts a token before a text, one
+   * behind it, and one behind the other text of a pair.
+   */
+  public static Path writeClassifier(String name, Path folder) throws IOException {
+    write(name, folder);
+    var root = tokenizer();
+    var around = root.putObject("post_processor").put("type", "TemplateProcessing");
+    var single = around.putArray("single");
+    var pair = around.putArray("pair");
+    for (var template : List.of(single, pair)) {
+      piece(template.addObject(), "SpecialToken", "<s>", 0);
+      piece(template.addObject(), "Sequence", "A", 0);
+      piece(template.addObject(), "SpecialToken", "</s>", 0);
+    }
+    piece(pair.addObject(), "Sequence", "B", 1);
+    piece(pair.addObject(), "SpecialToken", "</s>", 1);
+    var specials = around.putObject("special_tokens");
+    for (int id : new int[] {START, END}) {
+      String token = root.at("/added_tokens/" + id + "/content").stringValue();
+      var special = specials.putObject(token).put("id", token);
+      special.putArray("ids").add(id);
+      special.putArray("tokens").add(token);
+    }
+    Files.writeString(folder.resolve("tokenizer.json"), root.toString());
+    return folder;
+  }
+
+  private static void piece(ObjectNode piece, String kind, String id, int type) {
+    piece.putObject(kind).put("id", id).put("type_id", type);
   }
 
   /** One token for each printable ASCII character. */
