@@ -20,7 +20,8 @@ final class TensorReader implements AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final Device device;
-  private final Scratch<MemorySegment> decoded = new Scratch<>((bytes, arena) -> arena.allocate(bytes));
+  private final Scratch<MemorySegment> decoded =
+      new Scratch<>((bytes, arena) -> arena.allocate(bytes));
   private final Scratch<Buffer> stage;
 
   TensorReader(Checkpoint checkpoint, Device device) {

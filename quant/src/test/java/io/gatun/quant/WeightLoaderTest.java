@@ -79,19 +79,19 @@ class WeightLoaderTest {
           try (var arena = Arena.ofConfined()) {
             var model = Checkpoint.open(c.path(), arena);
             try (var loader = new WeightLoader(model, device, arena)) {
-            for (var name : model.names()) {
-              if (model.fourBit(name).isPresent()) {
-                var stored =
-                    assertInstanceOf(
-                        Nf4Matrix.class, loader.weight(List.of(name), WeightFormat.asStored()));
-                assertArrayEquals(model.readFloats(name), values(stored), name);
-                var dense = loader.weight(List.of(name), WeightFormat.f32());
-                assertArrayEquals(model.readFloats(name), values(dense), name);
+              for (var name : model.names()) {
+                if (model.fourBit(name).isPresent()) {
+                  var stored =
+                      assertInstanceOf(
+                          Nf4Matrix.class, loader.weight(List.of(name), WeightFormat.asStored()));
+                  assertArrayEquals(model.readFloats(name), values(stored), name);
+                  var dense = loader.weight(List.of(name), WeightFormat.f32());
+                  assertArrayEquals(model.readFloats(name), values(dense), name);
+                }
               }
+              rewrite(c, model, loader);
             }
-            rewrite(c, model, loader);
           }
-}
         });
   }
 
@@ -115,30 +115,30 @@ class WeightLoaderTest {
     try (var arena = Arena.ofConfined()) {
       var model = Checkpoint.open(Golden.file("models/tiny_llama"), arena);
       try (var loader = new WeightLoader(model, device, arena)) {
-      assertArrayEquals(joined(model, QKV), values(loader.weight(QKV, WeightFormat.f32())));
-      for (var format :
-          List.of(WeightFormat.nf4(), WeightFormat.nf4(false), WeightFormat.fp4(true))) {
-        var fused = (Nf4Matrix) loader.weight(QKV, format);
-        assertEquals(3, fused.bands().size());
-        for (int i = 0; i < 3; i++) {
-          var alone = (Nf4Matrix) loader.weight(List.of(QKV.get(i)), format);
-          var expected = Written.of(alone.bands().getFirst()).parts();
-          var actual = Written.of(fused.bands().get(i)).parts();
-          expected.forEach((part, bytes) -> assertArrayEquals(bytes, actual.get(part), part));
+        assertArrayEquals(joined(model, QKV), values(loader.weight(QKV, WeightFormat.f32())));
+        for (var format :
+            List.of(WeightFormat.nf4(), WeightFormat.nf4(false), WeightFormat.fp4(true))) {
+          var fused = (Nf4Matrix) loader.weight(QKV, format);
+          assertEquals(3, fused.bands().size());
+          for (int i = 0; i < 3; i++) {
+            var alone = (Nf4Matrix) loader.weight(List.of(QKV.get(i)), format);
+            var expected = Written.of(alone.bands().getFirst()).parts();
+            var actual = Written.of(fused.bands().get(i)).parts();
+            expected.forEach((part, bytes) -> assertArrayEquals(bytes, actual.get(part), part));
+          }
+          checkError(QuantError.of(model, QKV, fused), joined(model, QKV), values(fused));
         }
-        checkError(QuantError.of(model, QKV, fused), joined(model, QKV), values(fused));
+        var bf16 = (Matrix) loader.weight(QKV, WeightFormat.bf16());
+        float[] all = joined(model, QKV);
+        for (int i = 0; i < all.length; i++) {
+          all[i] = Float.intBitsToFloat(HostCopy.bf16(all[i]) << 16);
+        }
+        assertArrayEquals(all, values(bf16));
+        assertEquals(
+            new QuantError(0, 0),
+            QuantError.of(model, QKV, loader.weight(QKV, WeightFormat.asStored())));
       }
-      var bf16 = (Matrix) loader.weight(QKV, WeightFormat.bf16());
-      float[] all = joined(model, QKV);
-      for (int i = 0; i < all.length; i++) {
-        all[i] = Float.intBitsToFloat(HostCopy.bf16(all[i]) << 16);
-      }
-      assertArrayEquals(all, values(bf16));
-      assertEquals(
-          new QuantError(0, 0),
-          QuantError.of(model, QKV, loader.weight(QKV, WeightFormat.asStored())));
     }
-}
   }
 
   private static void checkError(QuantError error, float[] expected, float[] actual) {
@@ -179,19 +179,19 @@ class WeightLoaderTest {
       SafetensorsWriter.writeModel(folder, Long.MAX_VALUE, Map.of(), stored);
       var model = Checkpoint.open(folder, arena);
       try (var loader = new WeightLoader(model, device, arena)) {
-      for (var name : List.of("F32", "F16", "BF16")) {
-        for (var type : DType.values()) {
-          var loaded = loader.matrix(name, type);
-          assertEquals(type, loaded.dtype());
-          assertArrayEquals(
-              rounded(type, model.readFloats(name)),
-              HostCopy.readFloats(loaded),
-              name + " to " + type);
+        for (var name : List.of("F32", "F16", "BF16")) {
+          for (var type : DType.values()) {
+            var loaded = loader.matrix(name, type);
+            assertEquals(type, loaded.dtype());
+            assertArrayEquals(
+                rounded(type, model.readFloats(name)),
+                HostCopy.readFloats(loaded),
+                name + " to " + type);
+          }
         }
+        whatHasNoOneForm(loader);
       }
-      whatHasNoOneForm(loader);
     }
-}
   }
 
   private static void whatHasNoOneForm(WeightLoader loader) {

@@ -56,18 +56,18 @@ public final class Classifier {
       Arena arena) {
     var config = ClassifierConfig.of(checkpoint, labels);
     try (var loader = new LayerLoader(config.named(checkpoint), config, compute, device, arena)) {
-    Backbone backbone =
-        switch (config.backbone()) {
-          case DecoderConfig c -> new DecoderLoader(c, format, loader).load();
-          case EncoderConfig c -> new EncoderLoader(c, format, loader).load();
-        };
-    var head = new HashMap<String, LoraLinear>();
-    config.head().stream()
-        .filter(HeadLayer::stored)
-        .forEach(layer -> head.put(layer.path(), loader.dense(layer)));
-    return new Classifier(config, backbone, head);
+      Backbone backbone =
+          switch (config.backbone()) {
+            case DecoderConfig c -> new DecoderLoader(c, format, loader).load();
+            case EncoderConfig c -> new EncoderLoader(c, format, loader).load();
+          };
+      var head = new HashMap<String, LoraLinear>();
+      config.head().stream()
+          .filter(HeadLayer::stored)
+          .forEach(layer -> head.put(layer.path(), loader.dense(layer)));
+      return new Classifier(config, backbone, head);
+    }
   }
-}
 
   /**
    * A model with an adapter merged into its weights, as {@link Decoder#merged}, and with the

@@ -1,6 +1,7 @@
 package io.gatun.runtime.text;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -130,8 +131,10 @@ final class TokenizerFolder {
   private static String text(Path file) {
     try {
       return Files.readString(file);
+    } catch (CharacterCodingException e) {
+      throw new TextException(file + " is not UTF-8 text", e);
     } catch (IOException e) {
-      throw new TextException(file + " cannot be read as UTF-8: " + e.getMessage(), e);
+      throw new TextException(file + " cannot be read: " + e.getMessage(), e);
     }
   }
 }

@@ -87,8 +87,7 @@ final class LabelReader {
   Target read(LabelledText text) {
     boolean fits =
         switch (labels.problem()) {
-          case SINGLE_LABEL ->
-              text.kind() == Kind.NAME || text.kind() == Kind.INTEGER;
+          case SINGLE_LABEL -> text.kind() == Kind.NAME || text.kind() == Kind.INTEGER;
           case MULTI_LABEL -> text.kind() == Kind.LIST;
           case REGRESSION -> NUMBERS.contains(text.kind());
         };

@@ -193,32 +193,33 @@ class ClassifierTest {
         Arena arena = Arena.ofConfined()) {
       var source = Checkpoint.open(Golden.file("models/tiny_bert_cls"), arena);
       try (var loader = new WeightLoader(source, device, arena)) {
-      var tensors = new ArrayList<TensorData>();
-      for (var name : source.names()) {
-        if (source.info(name).shape().size() == 2 && !name.contains("embeddings")) {
-          var weight = (Nf4Matrix) loader.weight(List.of(name), WeightFormat.nf4());
-          tensors.addAll(BnbCodec.tensors(name, weight.bands().getFirst()));
-        } else {
-          tensors.add(
-              TensorData.floats(name, source.info(name).shape(), () -> source.readFloats(name)));
+        var tensors = new ArrayList<TensorData>();
+        for (var name : source.names()) {
+          if (source.info(name).shape().size() == 2 && !name.contains("embeddings")) {
+            var weight = (Nf4Matrix) loader.weight(List.of(name), WeightFormat.nf4());
+            tensors.addAll(BnbCodec.tensors(name, weight.bands().getFirst()));
+          } else {
+            tensors.add(
+                TensorData.floats(name, source.info(name).shape(), () -> source.readFloats(name)));
+          }
         }
+        copy("models/tiny_bert_cls", json -> json, Map.of("model.safetensors", tensors));
+        var fourBit = Checkpoint.open(folder, arena);
+        var quantized =
+            Classifier.load(fourBit, THREE, WeightFormat.nf4(), DType.F32, device, arena);
+        var decoded = Classifier.load(fourBit, THREE, WeightFormat.f32(), DType.F32, device, arena);
+        assertTrue(quantized.stored(quantized.config().head().get(1)).isPresent());
+        var rows = TinyClassifier.rows(quantized, 4, 9, 21, 3);
+        assertClose(
+            "logits",
+            logits(decoded, rows, arena),
+            logits(quantized, rows, arena),
+            Golden.tolerance("qlora.logits"));
+        var adapter = TinyClassifier.adapter(quantized, 0, arena);
+        assertEquals(2, adapter.config().modulesToSave().size());
+        assertEquals("classifier", adapter.trained().getFirst().path());
       }
-      copy("models/tiny_bert_cls", json -> json, Map.of("model.safetensors", tensors));
-      var fourBit = Checkpoint.open(folder, arena);
-      var quantized = Classifier.load(fourBit, THREE, WeightFormat.nf4(), DType.F32, device, arena);
-      var decoded = Classifier.load(fourBit, THREE, WeightFormat.f32(), DType.F32, device, arena);
-      assertTrue(quantized.stored(quantized.config().head().get(1)).isPresent());
-      var rows = TinyClassifier.rows(quantized, 4, 9, 21, 3);
-      assertClose(
-          "logits",
-          logits(decoded, rows, arena),
-          logits(quantized, rows, arena),
-          Golden.tolerance("qlora.logits"));
-      var adapter = TinyClassifier.adapter(quantized, 0, arena);
-      assertEquals(2, adapter.config().modulesToSave().size());
-      assertEquals("classifier", adapter.trained().getFirst().path());
     }
-}
   }
 
   @Test

@@ -87,8 +87,7 @@ class ClassificationDataTest {
     assertEquals(Problem.SINGLE_LABEL, data.labels().problem());
     assertEquals(List.of("anger", "joy", "\u00e9lan"), data.labels().names());
     assertEquals(3, data.labels().size());
-    assertEquals(
-List.of(List.of(1), List.of(0), List.of(2), List.of(1)), labels(data));
+    assertEquals(List.of(List.of(1), List.of(0), List.of(2), List.of(1)), labels(data));
     assertEquals(List.of(1, 2, 3, 4), data.rows().stream().map(LabelledRow::line).toList());
   }
 
@@ -102,8 +101,7 @@ List.of(List.of(1), List.of(0), List.of(2), List.of(1)), labels(data));
   void integersAreLabelsInTheOrderOfTheirSize() throws IOException {
     var data = training(row("10"), row("9"), row("-1"), row("9"));
     assertEquals(List.of("-1", "9", "10"), data.labels().names());
-    assertEquals(
-List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
+    assertEquals(List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
   }
 
   @Test
@@ -112,11 +110,7 @@ List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
     assertEquals(Problem.MULTI_LABEL, data.labels().problem());
     assertEquals(List.of("a", "b", "c"), data.labels().names());
     assertEquals(
-        List.of(
-            List.of(1f, 1f, 0f),
-            List.of(0f, 0f, 0f),
-            List.of(0f, 0f, 1f)),
-        labels(data));
+        List.of(List.of(1f, 1f, 0f), List.of(0f, 0f, 0f), List.of(0f, 0f, 1f)), labels(data));
     assertEquals(List.of("2", "11"), training(row("[11]"), row("[2]")).labels().names());
   }
 
@@ -125,8 +119,7 @@ List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
     var data = training(row("5"), row("3.5"), row("-1e-3"));
     assertEquals(Problem.REGRESSION, data.labels().problem());
     assertEquals(1, data.labels().size());
-    assertEquals(
-        List.of(List.of(5f), List.of(3.5f), List.of(-1e-3f)), labels(data));
+    assertEquals(List.of(List.of(5f), List.of(3.5f), List.of(-1e-3f)), labels(data));
     assertTrue(data.statistics().summary().contains("values from -0.001 to 5.0"));
   }
 
@@ -253,8 +246,7 @@ List.of(List.of(2), List.of(1), List.of(0), List.of(1)), labels(data));
       int length = tokenizer.encodeText("abc", Integer.MAX_VALUE).length();
       var encoder = TextEncoder.of(tokenizer);
       var data = ClassificationData.training(texts, encoder, length);
-      assertArrayEquals(
-          tokenizer.encodeText("abc", length).ids(), data.rows().getFirst().ids());
+      assertArrayEquals(tokenizer.encodeText("abc", length).ids(), data.rows().getFirst().ids());
       assertEquals(length, data.rows().getLast().tokens());
       assertEquals(1, data.statistics().cut());
       var pair = ClassificationData.training(pairs, encoder, 99).rows().getFirst().row();
