@@ -27,8 +27,9 @@ final class EvaluationOptions {
       names = {"--metric", "--metric-for-best-model"},
       paramLabel = "NAME",
       description =
-          "What says which adapter is better: loss (default), perplexity or exact-match; accuracy"
-              + " and f1 are for classification.")
+          "What says which adapter is better: loss, perplexity or exact-match; for"
+              + " classification loss, accuracy, f1, micro-f1 or pearson. Default: accuracy where a"
+              + " row has one label of several, else loss.")
   private Optional<String> metric;
 
   @Option(
@@ -55,7 +56,7 @@ final class EvaluationOptions {
 
   /** Whether prompts are to be answered. */
   boolean exactMatch() {
-    return exactMatch || metric().equals(Metric.EXACT_MATCH);
+    return exactMatch || metric().equals(Optional.of(Metric.EXACT_MATCH));
   }
 
   /**
@@ -75,9 +76,9 @@ final class EvaluationOptions {
     }
   }
 
-  private Metric metric() {
+  private Optional<Metric> metric() {
     try {
-      return metric.map(Metric::named).orElse(Metric.LOSS);
+      return metric.map(Metric::named);
     } catch (IllegalArgumentException e) {
       throw new UsageException("--metric: " + e.getMessage());
     }

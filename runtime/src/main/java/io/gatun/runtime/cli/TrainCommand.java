@@ -72,7 +72,7 @@ final class TrainCommand implements Callable<Integer> {
         out.flush();
         var result = train(decoder, adapter, rows, settings);
         result.remarks().forEach(out::println);
-        out.println(summary(result, settings.evaluation().metric(), device.memory().peak()));
+        out.println(summary(result, result.metric(), device.memory().peak()));
       }
     }
     return 0;

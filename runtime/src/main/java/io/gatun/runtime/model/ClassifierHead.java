@@ -96,25 +96,20 @@ final class ClassifierHead {
     }
   }
 
-  /** Logits of every sequence of a batch, from the output of the last block. */
-  List<float[]> logits(ClassifierBatch batch, Matrix x) {
+  /** What the head says of every sequence of a batch, from the output of the last block. */
+  PredictPass.Result result(ClassifierBatch batch, Matrix x) {
     var all = new ArrayList<float[]>();
+    var loss = Loss.ZERO;
     for (int first = 0; first < batch.sequences(); first += CHUNK_ROWS) {
       Matrix logits = forward(batch, x, first);
       for (int i = 0; i < logits.rows(); i++) {
         all.add(HostCopy.readFloats(logits.rowSlice(i, 1)));
       }
+      loss = loss.plus(loss(batch, logits, first));
     }
-    return all;
-  }
-
-  /** The loss of a batch from the output of the last block. */
-  Loss loss(ClassifierBatch batch, Matrix x) {
-    var loss = Loss.ZERO;
-    for (int first = 0; first < batch.sequences(); first += CHUNK_ROWS) {
-      loss = loss.plus(loss(batch, forward(batch, x, first), first));
-    }
-    return loss;
+    var problem = classifier.config().labels().problem();
+    var probabilities = all.stream().map(z -> HeadLoss.probabilities(z, problem)).toList();
+    return new PredictPass.Result(all, probabilities, loss);
   }
 
   /** The loss of a batch, and its gradient in x; gradients of the head are added to theirs. */

@@ -1,6 +1,5 @@
 package io.gatun.runtime.model;
 
-import io.gatun.kernels.Matrix;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.ActiveAdapters.Training;
 import io.gatun.runtime.adapter.AdapterGradients;
@@ -94,26 +93,15 @@ public final class ClassifierPass {
   }
 
   /**
-   * The loss of a batch, without dropout and gradient.
+   * What the classifier says of a batch, and the loss of that, without dropout and gradient.
    *
    * @param batch at most as many tokens as there is memory for
-   * @return sum over the sequences, and how many have a target
+   * @return the outcome
    */
-  public Loss evaluate(ClassifierBatch batch) {
-    return head(Optional.empty()).loss(batch, forward(batch));
-  }
-
-  /**
-   * What the classifier says of each sequence, without dropout.
-   *
-   * @param batch at most as many tokens as there is memory for
-   * @return for each sequence the probabilities of the labels, or the values of a regression
-   */
-  public List<float[]> predict(ClassifierBatch batch) {
-    var problem = classifier.config().labels().problem();
-    return head(Optional.empty()).logits(batch, forward(batch)).stream()
-        .map(logits -> HeadLoss.probabilities(logits, problem))
-        .toList();
+  public PredictPass.Result evaluate(ClassifierBatch batch) {
+    var adapters = ActiveAdapters.of(adapter, batch.tokens());
+    var output = classifier.pass(batch, adapters, memory).forward();
+    return head(Optional.empty()).result(batch, output);
   }
 
   /**
@@ -123,10 +111,6 @@ public final class ClassifierPass {
    */
   public AdapterGradients gradients() {
     return gradients;
-  }
-
-  private Matrix forward(ClassifierBatch batch) {
-    return classifier.pass(batch, ActiveAdapters.of(adapter, batch.tokens()), memory).forward();
   }
 
   private ClassifierHead head(Optional<Training> training) {

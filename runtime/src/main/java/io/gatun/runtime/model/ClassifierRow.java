@@ -36,6 +36,16 @@ public record ClassifierRow(int[] ids, int[] typeIds, Target target, int firstTo
   }
 
   /**
+   * The row at a place in an optimizer step.
+   *
+   * @param token index of ids[0] among all tokens of the step
+   * @return a copy
+   */
+  public ClassifierRow from(int token) {
+    return new ClassifierRow(ids, typeIds, target, token);
+  }
+
+  /**
    * A row of which nothing is known.
    *
    * @param ids token ids

@@ -57,13 +57,7 @@ public final class PredictPass {
     var head = new ClassifierHead(classifier, memory, adapter, Optional.empty());
     var adapters =
         adapter.map(a -> ActiveAdapters.of(a, batch.tokens())).orElse(ActiveAdapters.NONE);
-    var output = classifier.pass(batch, adapters, memory).forward();
-    var logits = head.logits(batch, output);
-    var problem = classifier.config().labels().problem();
-    return new Result(
-        logits,
-        logits.stream().map(z -> HeadLoss.probabilities(z, problem)).toList(),
-        head.loss(batch, output));
+    return head.result(batch, classifier.pass(batch, adapters, memory).forward());
   }
 
   /**

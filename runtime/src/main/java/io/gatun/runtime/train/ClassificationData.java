@@ -2,10 +2,14 @@ package io.gatun.runtime.train;
 
 import io.gatun.runtime.model.ClassifierRow;
 import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Problem;
 import io.gatun.runtime.model.Target;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Rows of text, or of pairs of texts, with their labels, as a classifier reads them. A row has
@@ -18,12 +22,14 @@ public final class ClassificationData {
   private final Labels labels;
   private final List<LabelledRow> rows;
   private final ClassificationStatistics statistics;
+  private final boolean part;
 
   private ClassificationData(
-      Labels labels, List<LabelledRow> rows, ClassificationStatistics statistics) {
+      Labels labels, List<LabelledRow> rows, ClassificationStatistics statistics, boolean part) {
     this.labels = labels;
     this.rows = List.copyOf(rows);
     this.statistics = statistics;
+    this.part = part;
   }
 
   /**
@@ -57,6 +63,42 @@ public final class ClassificationData {
     return encode(file, labels, LabelledText.read(file), encoder, maxLength);
   }
 
+  /**
+   * Rows that are tokens already.
+   *
+   * @param name what messages call them
+   * @param labels what they can be
+   * @param rows at least one, each with a target that fits the labels
+   * @return the rows
+   * @throws DatasetException where there is no row, or one has no target that fits
+   */
+  public static ClassificationData of(String name, Labels labels, List<ClassifierRow> rows) {
+    if (rows.isEmpty()) {
+      throw new DatasetException(name + " holds no row; training needs at least one.");
+    }
+    List<LabelledRow> placed = new ArrayList<>();
+    for (ClassifierRow row : rows) {
+      placed.add(new LabelledRow(row, placed.size() + 1));
+      if (!fits(row.target(), labels)) {
+        throw new DatasetException(
+            "%s, row %d: its target is none for the labels %s (%s)."
+                .formatted(name, placed.size(), labels.names(), labels.problem().configName()));
+      }
+    }
+    int longest = placed.stream().mapToInt(LabelledRow::tokens).max().orElseThrow();
+    return new ClassificationData(
+        labels, placed, ClassificationStatistics.of(name, labels, placed, longest, 0), false);
+  }
+
+  private static boolean fits(Target target, Labels labels) {
+    boolean single = labels.problem() == Problem.SINGLE_LABEL;
+    return switch (target) {
+      case Target.Label(int index) -> single && index >= 0 && index < labels.size();
+      case Target.Values(float[] values) -> !single && values.length == labels.size();
+      case Target.Unknown() -> false;
+    };
+  }
+
   private static ClassificationData encode(
       Path file, Labels labels, List<LabelledText> texts, TextEncoder encoder, int maxLength) {
     var reader = new LabelReader(labels);
@@ -77,8 +119,41 @@ public final class ClassificationData {
     }
     int cut = (int) encoded.stream().filter(TextEncoder.Encoded::cut).count();
     var statistics = ClassificationStatistics.of(file.toString(), labels, rows, maxLength, cut);
-    return new ClassificationData(labels, rows, statistics);
+    return new ClassificationData(labels, rows, statistics, false);
   }
+
+  /**
+   * Holds rows out: those at the end of a shuffled order that depends on the seed and the number of
+   * rows alone. Both parts keep the order of the file.
+   *
+   * @param share of the rows to hold out, above 0 and below 1; at least one row is, and one stays
+   * @param seed of the order
+   * @return the rows that stay, and those held out, all with the same labels
+   * @throws DatasetException where there is only one row
+   */
+  public Split split(double share, long seed) {
+    var held = HeldOutRows.choose(statistics.name(), rows.size(), share, seed);
+    var places = IntStream.range(0, rows.size()).boxed();
+    var parts =
+        places.collect(
+            Collectors.partitioningBy(held::get, Collectors.mapping(rows::get, Collectors.toList())));
+    return new Split(
+        part(statistics.name() + ", not held out", parts.getOrDefault(false, List.of())),
+        part(statistics.name() + ", held out", parts.getOrDefault(true, List.of())));
+  }
+
+  private ClassificationData part(String name, List<LabelledRow> some) {
+    var counted = ClassificationStatistics.of(name, labels, some, statistics.maxLength(), 0);
+    return new ClassificationData(labels, some, counted, true);
+  }
+
+  /**
+   * The two parts of the rows.
+   *
+   * @param rows those that stay
+   * @param heldOut those held out
+   */
+  public record Split(ClassificationData rows, ClassificationData heldOut) {}
 
   /**
    * What labels can be.
@@ -105,5 +180,14 @@ public final class ClassificationData {
    */
   public ClassificationStatistics statistics() {
     return statistics;
+  }
+
+  /** Notes the counts of held-out rows, and their lines where they are a part of a file. */
+  void describeHeldOut(ObjectNode node) {
+    statistics.describe(node);
+    if (part) {
+      var lines = node.putArray("lines");
+      rows.forEach(row -> lines.add(row.line()));
+    }
   }
 }

@@ -3,11 +3,13 @@ package io.gatun.runtime.train;
 import io.gatun.runtime.model.Labels;
 import io.gatun.runtime.model.Problem;
 import io.gatun.runtime.model.Target;
+import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What classification data holds.
@@ -19,13 +21,28 @@ import java.util.stream.IntStream;
  * @param maxLength rows are cut to this many tokens
  * @param cut rows that were longer
  * @param labels what their labels are, in words
+ * @param missing names of labels that none of them has
  */
 public record ClassificationStatistics(
-    String name, int rows, long tokens, int longest, int maxLength, int cut, String labels) {
-  private static final int SHOWN = 8; // labels in a line
+    String name,
+    int rows,
+    long tokens,
+    int longest,
+    int maxLength,
+    int cut,
+    String labels,
+    List<String> missing) {
+  private static final int SHOWN = 20; // labels in a line
+
+  /** Copies the names. */
+  public ClassificationStatistics {
+    missing = List.copyOf(missing);
+  }
 
   static ClassificationStatistics of(
       String name, Labels labels, List<LabelledRow> rows, int maxLength, int cut) {
+    boolean named = labels.problem() != Problem.REGRESSION;
+    int[] counts = named ? counts(labels, rows) : new int[0];
     return new ClassificationStatistics(
         name,
         rows.size(),
@@ -33,7 +50,11 @@ public record ClassificationStatistics(
         rows.stream().mapToInt(TokenRow::tokens).max().orElse(0),
         maxLength,
         cut,
-        labels.problem() == Problem.REGRESSION ? range(rows) : counts(labels, rows));
+        named ? words(labels, counts) : range(rows),
+        IntStream.range(0, counts.length)
+            .filter(i -> counts[i] == 0)
+            .mapToObj(labels.names()::get)
+            .toList());
   }
 
   private static String range(List<LabelledRow> rows) {
@@ -46,7 +67,7 @@ public record ClassificationStatistics(
     return "values from %s to %s".formatted((float) values.getMin(), (float) values.getMax());
   }
 
-  private static String counts(Labels labels, List<LabelledRow> rows) {
+  private static int[] counts(Labels labels, List<LabelledRow> rows) {
     int[] counts = new int[labels.size()];
     for (LabelledRow row : rows) {
       switch (row.row().target()) {
@@ -59,6 +80,10 @@ public record ClassificationStatistics(
         case Target.Unknown() -> {} // counts for no label
       }
     }
+    return counts;
+  }
+
+  private static String words(Labels labels, int[] counts) {
     String first =
         IntStream.range(0, Math.min(SHOWN, counts.length))
             .mapToObj(i -> labels.names().get(i) + " " + counts[i])
@@ -66,6 +91,16 @@ public record ClassificationStatistics(
     return counts.length > SHOWN
         ? "%d labels: %s and %d more".formatted(counts.length, first, counts.length - SHOWN)
         : "%d labels: %s".formatted(counts.length, first);
+  }
+
+  /** Notes the counts in a line of metrics.jsonl. */
+  void describe(ObjectNode node) {
+    node.put("name", name)
+        .put("labels", labels)
+        .put("rows", rows)
+        .put("tokens", tokens)
+        .put("longest", longest)
+        .put("cut", cut);
   }
 
   /**
@@ -90,10 +125,17 @@ public record ClassificationStatistics(
    * @return sentences, often none
    */
   public List<String> warnings() {
-    return cut == 0
-        ? List.of()
-        : List.of(
-            "%s: %d of the rows are longer than %d tokens and were cut; raise the maximum length if the model reads more."
-                .formatted(name, cut, maxLength));
+    List<String> warnings = new ArrayList<>();
+    if (cut > 0) {
+      warnings.add(
+          "%s: %d of the rows are longer than %d tokens and were cut; raise the maximum length if the model reads more."
+              .formatted(name, cut, maxLength));
+    }
+    if (!missing.isEmpty()) {
+      warnings.add(
+          "%s: no row has the label %s."
+              .formatted(name, missing.stream().limit(SHOWN).collect(Collectors.joining(" or "))));
+    }
+    return warnings;
   }
 }

@@ -1,19 +1,22 @@
 package io.gatun.runtime.train;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** How often each label was taken for each other, where a row has one label. Immutable. */
 public final class ConfusionMatrix {
   private static final String CORNER = "actual \\ predicted";
 
   private final List<String> names;
-  private final long[][] counts; // (actual, predicted)
+  private final int[] actual; // of each row: the counts themselves would grow with labels squared
+  private final int[] predicted;
 
-  private ConfusionMatrix(List<String> names, long[][] counts) {
+  private ConfusionMatrix(List<String> names, int[] actual, int[] predicted) {
     this.names = names;
-    this.counts = counts;
+    this.actual = actual;
+    this.predicted = predicted;
   }
 
   /**
@@ -30,11 +33,29 @@ public final class ConfusionMatrix {
           "%d labels and %d predictions; there must be one of each for a row, and at least one row"
               .formatted(actual.length, predicted.length));
     }
-    long[][] counts = new long[names.size()][names.size()];
-    for (int row = 0; row < actual.length; row++) {
-      counts[actual[row]][predicted[row]]++;
-    }
-    return new ConfusionMatrix(List.copyOf(names), counts);
+    return new ConfusionMatrix(List.copyOf(names), actual.clone(), predicted.clone());
+  }
+
+  /**
+   * The labels.
+   *
+   * @return their names, by index
+   */
+  public List<String> names() {
+    return names;
+  }
+
+  /**
+   * Rows with a label that were given a label.
+   *
+   * @param actual index of the one
+   * @param predicted index of the other
+   * @return how many
+   */
+  public long count(int actual, int predicted) {
+    return IntStream.range(0, this.actual.length)
+        .filter(row -> this.actual[row] == actual && this.predicted[row] == predicted)
+        .count();
   }
 
   /**
@@ -43,8 +64,8 @@ public final class ConfusionMatrix {
    * @return from 0 to 1
    */
   public double accuracy() {
-    long right = IntStream.range(0, counts.length).mapToLong(i -> counts[i][i]).sum();
-    return right / (double) rows();
+    long right = IntStream.range(0, actual.length).filter(i -> actual[i] == predicted[i]).count();
+    return right / (double) actual.length;
   }
 
   /**
@@ -54,22 +75,21 @@ public final class ConfusionMatrix {
    * @return from 0 to 1
    */
   public double macroF1() {
-    return IntStream.range(0, counts.length)
-        .mapToObj(this::count)
+    LabelCount[] counts = new LabelCount[names.size()];
+    Arrays.fill(counts, LabelCount.ZERO);
+    for (int row = 0; row < actual.length; row++) {
+      if (actual[row] == predicted[row]) {
+        counts[actual[row]] = counts[actual[row]].plus(new LabelCount(1, 0, 0));
+      } else {
+        counts[predicted[row]] = counts[predicted[row]].plus(new LabelCount(0, 1, 0));
+        counts[actual[row]] = counts[actual[row]].plus(new LabelCount(0, 0, 1));
+      }
+    }
+    return Arrays.stream(counts)
         .filter(LabelCount::occurs)
         .mapToDouble(LabelCount::f1)
         .average()
         .orElseThrow();
-  }
-
-  private LabelCount count(int label) {
-    long right = counts[label][label];
-    long given = IntStream.range(0, counts.length).mapToLong(i -> counts[i][label]).sum();
-    return new LabelCount(right, given - right, LongStream.of(counts[label]).sum() - right);
-  }
-
-  private long rows() {
-    return IntStream.range(0, counts.length).mapToLong(i -> LongStream.of(counts[i]).sum()).sum();
   }
 
   /**
@@ -79,44 +99,38 @@ public final class ConfusionMatrix {
    * @return lines of equal length
    */
   public List<String> table() {
-    int first = Math.max(CORNER.length(), longestName());
-    int[] widths =
-        IntStream.range(0, counts.length).map(i -> Math.max(width(shown(i)), digits(i))).toArray();
-    var header = new StringBuilder(padded(CORNER, first, false));
-    IntStream.range(0, counts.length)
-        .forEach(i -> header.append("  ").append(padded(shown(i), widths[i], true)));
-    return IntStream.range(-1, counts.length)
-        .mapToObj(i -> i < 0 ? header.toString() : line(i, first, widths))
-        .toList();
-  }
-
-  private String line(int label, int first, int[] widths) {
-    var line = new StringBuilder(padded(shown(label), first, false));
-    for (int i = 0; i < widths.length; i++) {
-      line.append("  ").append(padded(String.valueOf(counts[label][i]), widths[i], true));
+    long[][] counts = counts();
+    var shown = names.stream().map(name -> name.replaceAll("\\p{Cntrl}", " ")).toList();
+    var lines = column(CORNER, shown, false).stream().map(StringBuilder::new).toList();
+    for (int label = 0; label < shown.size(); label++) {
+      int given = label;
+      var cells = Arrays.stream(counts).map(row -> String.valueOf(row[given])).toList();
+      var column = column(shown.get(label), cells, true);
+      for (int i = 0; i < column.size(); i++) {
+        lines.get(i).append("  ").append(column.get(i));
+      }
     }
-    return line.toString();
+    return lines.stream().map(StringBuilder::toString).toList();
   }
 
-  private int longestName() {
-    return IntStream.range(0, counts.length).map(i -> width(shown(i))).max().orElse(0);
+  private long[][] counts() {
+    long[][] counts = new long[names.size()][names.size()];
+    for (int row = 0; row < actual.length; row++) {
+      counts[actual[row]][predicted[row]]++;
+    }
+    return counts;
   }
 
-  private int digits(int column) {
-    return IntStream.range(0, counts.length)
-        .map(i -> String.valueOf(counts[i][column]).length())
-        .max()
-        .orElse(0);
-  }
-
-  /** The name, on one line. */
-  private String shown(int label) {
-    return names.get(label).replaceAll("\\p{Cntrl}", " ");
-  }
-
-  private static String padded(String text, int width, boolean right) {
-    String blanks = " ".repeat(width - width(text));
-    return right ? blanks + text : text + blanks;
+  /** A head and the cells under it, all equally wide. */
+  private static List<String> column(String head, List<String> cells, boolean right) {
+    var all = Stream.concat(Stream.of(head), cells.stream()).toList();
+    int width = all.stream().mapToInt(ConfusionMatrix::width).max().orElseThrow();
+    return all.stream()
+        .map(cell -> {
+          String blanks = " ".repeat(width - width(cell));
+          return right ? blanks + cell : cell + blanks;
+        })
+        .toList();
   }
 
   private static int width(String text) {

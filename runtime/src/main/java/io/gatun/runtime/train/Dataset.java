@@ -2,8 +2,6 @@ package io.gatun.runtime.train;
 
 import io.gatun.runtime.text.Tokenizer;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -104,19 +102,7 @@ public final class Dataset {
    * @throws DatasetException where there is only one row
    */
   public Split split(double share, long seed) {
-    if (!(share > 0 && share < 1)) {
-      throw new IllegalArgumentException(
-          "The share of rows to hold out lies between 0 and 1, not " + share + ".");
-    }
-    if (size() < 2) {
-      throw new DatasetException(
-          statistics.name()
-              + " holds one row, so none can be held out; give held-out rows a file.");
-    }
-    int count = Math.min((int) Math.ceil(share * size()), size() - 1);
-    int[] order = EpochOrder.shuffled(seed, EpochOrder.SPLIT, size());
-    var held = new BitSet();
-    Arrays.stream(order, size() - count, size()).forEach(held::set);
+    var held = HeldOutRows.choose(statistics.name(), size(), share, seed);
     var stays = IntStream.range(0, size()).filter(i -> !held.get(i)).mapToObj(rows::get).toList();
     var out = held.stream().mapToObj(rows::get).toList();
     var shape = statistics.shape();

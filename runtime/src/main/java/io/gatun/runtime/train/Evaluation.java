@@ -1,18 +1,22 @@
 package io.gatun.runtime.train;
 
+import java.util.Optional;
+
 /**
  * When a run is measured on held-out rows, by which figure, and what follows from it. A run without
  * held-out rows is never measured.
  *
  * @param every steps between two evaluations, 0 for one after each epoch; there is also one before
  *     the first step and one after the last
- * @param metric which figure says that one adapter is better than another
+ * @param metric which figure says that one adapter is better than another; empty for what suits
+ *     the task: the accuracy where a row has one label of several, else the loss
  * @param patience the run ends after so many evaluations in a row without an improvement; 0 for
  *     never
  * @param threshold an improvement counts against the patience only if it is larger than this
  * @param keep which adapter is the result of the run
  */
-public record Evaluation(int every, Metric metric, int patience, double threshold, Keep keep) {
+public record Evaluation(
+    int every, Optional<Metric> metric, int patience, double threshold, Keep keep) {
   /** Which adapter is the result of a run. */
   public enum Keep {
     /** That of the best evaluation after the first step. */
@@ -38,11 +42,11 @@ public record Evaluation(int every, Metric metric, int patience, double threshol
   }
 
   /**
-   * After each epoch, by the loss, without early stopping, keeping the best.
+   * After each epoch, by what suits the task, without early stopping, keeping the best.
    *
    * @return the settings
    */
   public static Evaluation defaults() {
-    return new Evaluation(0, Metric.LOSS, 0, 0, Keep.BEST);
+    return new Evaluation(0, Optional.empty(), 0, 0, Keep.BEST);
   }
 }

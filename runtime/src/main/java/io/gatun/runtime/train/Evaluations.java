@@ -19,6 +19,7 @@ final class Evaluations {
   private final RunRecord record;
   private final RunOutput output;
   private final Evaluation plan;
+  private final Metric metric;
   private final Optional<Matrix> bestParameters; // (1, n) F32, where the best is kept
   private final List<Measurement> all = new ArrayList<>();
   private Optional<Measurement> best = Optional.empty();
@@ -39,6 +40,7 @@ final class Evaluations {
     this.record = record;
     this.output = output;
     this.plan = setup.plan().evaluation();
+    this.metric = setup.metric();
     boolean keeps = setup.hasEvaluations() && plan.keep() == Evaluation.Keep.BEST;
     this.bestParameters = keeps ? Optional.of(copyOf(setup.task(), arena)) : Optional.empty();
   }
@@ -62,9 +64,9 @@ final class Evaluations {
       return;
     }
     var measurement = measure(number);
-    double value = measurement.figure(plan.metric());
+    double value = measurement.figure(metric);
     boolean improved =
-        best.map(b -> plan.metric().isBetter(value, b.figure(plan.metric()), plan.threshold()))
+        best.map(b -> metric.isBetter(value, b.figure(metric), plan.threshold()))
             .orElse(true);
     withoutImprovement = improved ? 0 : withoutImprovement + 1;
     if (measurement.best()) {
@@ -78,14 +80,15 @@ final class Evaluations {
 
   private Measurement measure(int number) {
     long begin = System.nanoTime();
-    var figures = pass.evaluate();
-    double value = Optional.ofNullable(figures.get(plan.metric())).orElseThrow();
+    var scores = pass.evaluate();
+    double value = Optional.ofNullable(scores.figures().get(metric)).orElseThrow();
     var measurement =
         new Measurement(
             number,
             setup.steps(),
             setup.rows().epochs(number),
-            figures,
+            scores.figures(),
+            scores.confusion(),
             Duration.ofNanos(System.nanoTime() - begin),
             number > 0 && isBest(value));
     all.add(measurement);
@@ -94,7 +97,7 @@ final class Evaluations {
   }
 
   private boolean isBest(double value) {
-    return best.map(b -> plan.metric().isBetter(value, b.figure(plan.metric()), 0))
+    return best.map(b -> metric.isBetter(value, b.figure(metric), 0))
         .orElse(!Double.isNaN(value));
   }
 
@@ -113,7 +116,7 @@ final class Evaluations {
   /** How the run ended, after its last step. */
   TrainingResult result(Step last) {
     var kept = bestParameters.isPresent() ? best : Optional.<Measurement>empty();
-    return new TrainingResult(last, all, kept, remarks(last));
+    return new TrainingResult(last, metric, all, kept, remarks(last));
   }
 
   private List<String> remarks(Step last) {
@@ -137,11 +140,11 @@ final class Evaluations {
   }
 
   private boolean isBetterThanBefore(Measurement measurement) {
-    double before = all.getFirst().figure(plan.metric());
-    return plan.metric().isBetter(measurement.figure(plan.metric()), before, 0);
+    double before = all.getFirst().figure(metric);
+    return metric.isBetter(measurement.figure(metric), before, 0);
   }
 
   private String text(Measurement measurement) {
-    return plan.metric().text(measurement.figure(plan.metric()));
+    return metric.text(measurement.figure(metric));
   }
 }

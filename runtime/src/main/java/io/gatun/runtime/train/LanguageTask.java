@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -43,27 +42,16 @@ final class LanguageTask implements Task {
     this.plan = plan;
     requireFit(rows);
     heldOut.map(HeldOut::rows).ifPresent(this::requireFit);
-    this.keptBlocks = keptBlocks();
+    this.keptBlocks =
+        KeptBlocks.count(
+            plan.recompute(),
+            decoder.config().layers(),
+            decoder.device(),
+            kept -> TrainPass.memory(decoder, adapter, tokens(), kept).bytes());
   }
 
   private void requireFit(Dataset dataset) {
-    int context = decoder.config().contextLength();
-    int vocabulary = decoder.config().vocabulary();
-    for (Example row : dataset.rows()) {
-      String place = dataset.statistics().name() + ", row " + row.line();
-      if (row.tokens() > context) {
-        throw new TrainingException(
-            "%s has %,d tokens, the context of the model is %,d; cut rows to that with the maximum length."
-                .formatted(place, row.tokens(), context));
-      }
-      for (int id : row.ids()) {
-        if (id < 0 || id >= vocabulary) {
-          throw new TrainingException(
-              "%s has the token %,d, the model knows %,d; the tokenizer belongs to another model."
-                  .formatted(place, id, vocabulary));
-        }
-      }
-    }
+    RowFit.require(dataset.statistics().name(), dataset.rows(), decoder.config());
   }
 
   @Override
@@ -74,6 +62,11 @@ final class LanguageTask implements Task {
   @Override
   public Matrix parameters() {
     return adapter.parameters();
+  }
+
+  @Override
+  public Metric metric() {
+    return Metric.LOSS;
   }
 
   @Override
@@ -98,22 +91,7 @@ final class LanguageTask implements Task {
 
   @Override
   public void describe(ObjectNode header) {
-    var config = decoder.config();
-    header
-        .putObject("model")
-        .put("type", config.modelType())
-        .put("layers", config.layers())
-        .put("hidden", config.hidden())
-        .put("vocabulary", config.vocabulary())
-        .put("compute", decoder.compute().name())
-        .put("kept_blocks", keptBlocks);
-    header
-        .putObject("adapter")
-        .put("rank", adapter.config().rank())
-        .put("alpha", adapter.config().alpha())
-        .put("dropout", adapter.config().dropout())
-        .put("modules", adapter.layers().size())
-        .put("parameters", adapter.parameterCount());
+    RunHeader.model(header, adapter, decoder.compute(), keptBlocks);
     rows.statistics().describe(header.putObject("data"));
     heldOut.ifPresent(held -> {
       var node = header.putObject("held_out");
@@ -132,24 +110,6 @@ final class LanguageTask implements Task {
       longest = Math.max(longest, heldOut.get().rows().statistics().longest());
     }
     return Math.max(longest, plan.batches().tokens());
-  }
-
-  /** How many blocks keep what the way back needs, the others being computed again. */
-  private int keptBlocks() {
-    int layers = decoder.config().layers();
-    return switch (plan.recompute()) {
-      case ON -> 0;
-      case OFF -> layers;
-      case AUTO -> {
-        var memory = decoder.device().memory();
-        long room = (memory.capacity() - memory.allocated()) / 2;
-        int kept = layers;
-        while (kept > 0 && TrainPass.memory(decoder, adapter, tokens(), kept).bytes() > room) {
-          kept--;
-        }
-        yield kept;
-      }
-    };
   }
 
   private List<Batch> batches(List<Example> examples, boolean mayShare) {
@@ -202,7 +162,7 @@ final class LanguageTask implements Task {
     }
 
     @Override
-    public Map<Metric, Double> evaluate() {
+    public Scores evaluate() {
       var held = heldOut.orElseThrow();
       var loss = Loss.ZERO;
       for (Batch batch : batches(held.rows().rows(), true)) {
@@ -213,7 +173,7 @@ final class LanguageTask implements Task {
       figures.put(Metric.PERPLEXITY, Math.exp(loss.mean()));
       held.questions()
           .ifPresent(questions -> figures.put(Metric.EXACT_MATCH, exactMatch(questions)));
-      return figures;
+      return new Scores(figures, Optional.empty());
     }
 
     private double exactMatch(ExactMatch questions) {

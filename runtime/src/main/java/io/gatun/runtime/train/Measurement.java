@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
  * @param total steps of the run
  * @param epoch passes over the rows done
  * @param figures at least one
+ * @param confusion which labels were taken for which, where a row has one label of several
  * @param duration time it took
  * @param best whether no evaluation after the first step was better so far
  */
@@ -22,6 +23,7 @@ public record Measurement(
     int total,
     double epoch,
     Map<Metric, Double> figures,
+    Optional<ConfusionMatrix> confusion,
     Duration duration,
     boolean best) {
   /** Copies the figures, in the order of {@link Metric}. */

@@ -6,7 +6,7 @@ import java.util.stream.Collectors;
 
 /** A figure that an evaluation yields, by which adapters can be compared. */
 public enum Metric {
-  /** Mean negative log-likelihood of what is learned, in nats. */
+  /** Mean loss: negative log-likelihood in nats; in regression, the mean squared error. */
   LOSS("loss", false),
   /** exp(loss). */
   PERPLEXITY("perplexity", false),
@@ -15,14 +15,18 @@ public enum Metric {
   /** Share of rows whose label is right. */
   ACCURACY("accuracy", true),
   /** Mean of the F1 of all labels. */
-  F1("F1", true);
+  F1("macro F1", true),
+  /** F1 of all labels counted together, where several apply to a row. */
+  MICRO_F1("micro F1", true),
+  /** Pearson's correlation of predicted and actual numbers, in regression. */
+  PEARSON("Pearson correlation", true);
 
   private final String title;
-  private final boolean share;
+  private final boolean higherIsBetter;
 
-  Metric(String title, boolean share) {
+  Metric(String title, boolean higherIsBetter) {
     this.title = title;
-    this.share = share;
+    this.higherIsBetter = higherIsBetter;
   }
 
   /**
@@ -74,7 +78,7 @@ public enum Metric {
    * @return true if it is
    */
   public boolean isBetter(double value, double other, double margin) {
-    return share ? value > other + margin : value < other - margin;
+    return higherIsBetter ? value > other + margin : value < other - margin;
   }
 
   /**
@@ -96,7 +100,7 @@ public enum Metric {
   public String number(double value) {
     return switch (this) {
       case EXACT_MATCH, ACCURACY -> String.format(Locale.ROOT, "%.1f %%", 100 * value);
-      case LOSS, F1 -> String.format(Locale.ROOT, "%.4f", value);
+      case LOSS, F1, MICRO_F1, PEARSON -> String.format(Locale.ROOT, "%.4f", value);
       case PERPLEXITY -> String.format(Locale.ROOT, "%.2f", value);
     };
   }

@@ -1,5 +1,7 @@
 package io.gatun.runtime.train;
 
+import io.gatun.kernels.DType;
+import io.gatun.runtime.adapter.LoraAdapter;
 import java.time.Instant;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -18,9 +20,29 @@ final class RunHeader {
     setup.task().describe(header);
     plan(header.putObject("plan"), setup);
     if (setup.hasEvaluations()) {
-      evaluation(header.putObject("evaluation"), setup.plan().evaluation());
+      evaluation(header.putObject("evaluation"), setup);
     }
     return header;
+  }
+
+  /** Notes base and adapter. */
+  static void model(ObjectNode header, LoraAdapter adapter, DType compute, int keptBlocks) {
+    var base = adapter.base();
+    header
+        .putObject("model")
+        .put("type", base.modelType())
+        .put("layers", base.layers())
+        .put("hidden", base.hidden())
+        .put("vocabulary", base.vocabulary())
+        .put("compute", compute.name())
+        .put("kept_blocks", keptBlocks);
+    header
+        .putObject("adapter")
+        .put("rank", adapter.config().rank())
+        .put("alpha", adapter.config().alpha())
+        .put("dropout", adapter.config().dropout())
+        .put("modules", adapter.layers().size())
+        .put("parameters", adapter.parameterCount());
   }
 
   private static void plan(ObjectNode node, RunSetup setup) {
@@ -37,9 +59,10 @@ final class RunHeader {
         .put("max_grad_norm", plan.optimizer().maxGradNorm());
   }
 
-  private static void evaluation(ObjectNode node, Evaluation evaluation) {
+  private static void evaluation(ObjectNode node, RunSetup setup) {
+    var evaluation = setup.plan().evaluation();
     node.put("every", evaluation.every())
-        .put("metric", evaluation.metric().key())
+        .put("metric", setup.metric().key())
         .put("patience", evaluation.patience())
         .put("threshold", evaluation.threshold())
         .put("keep", evaluation.keep() == Evaluation.Keep.BEST ? "best" : "last");

@@ -25,11 +25,11 @@ final class RunSetup {
           "Early stopping needs held-out rows to measure on, and there are none; hold some out, or"
               + " set the patience to 0.");
     }
-    if (!task.metrics().isEmpty() && !task.metrics().contains(evaluation.metric())) {
+    if (!task.metrics().isEmpty() && !task.metrics().contains(metric())) {
       throw new TrainingException(
           "The metric %s is not measured in this run; %s can be."
               .formatted(
-                  evaluation.metric().flag(),
+                  metric().flag(),
                   task.metrics().stream().map(Metric::flag).collect(Collectors.joining(", "))));
     }
   }
@@ -50,6 +50,11 @@ final class RunSetup {
   /** Optimizer steps of the run. */
   int steps() {
     return steps;
+  }
+
+  /** By which figure evaluations are compared. */
+  Metric metric() {
+    return plan.evaluation().metric().orElse(task.metric());
   }
 
   /** Whether there are rows to measure on. */

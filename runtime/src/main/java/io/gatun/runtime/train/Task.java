@@ -5,17 +5,19 @@ import io.gatun.runtime.model.Loss;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What a run trains, with the rows it learns from and those it is measured on. */
-sealed interface Task permits LanguageTask {
+sealed interface Task permits LanguageTask, ClassificationTask {
   /** The rows that are trained on, at least one. */
   List<? extends TokenRow> rows();
 
   /** What the optimizer changes: (1, n) F32. */
   Matrix parameters();
+
+  /** By which figure evaluations are compared where the plan names none. */
+  Metric metric();
 
   /** The figures that an evaluation yields; none where no rows are held out. */
   Set<Metric> metrics();
@@ -45,7 +47,7 @@ sealed interface Task permits LanguageTask {
     List<MicroBatch> microBatches(int[] rows);
 
     /** Measures the parameters as they are on the held-out rows. */
-    Map<Metric, Double> evaluate();
+    Scores evaluate();
   }
 
   /** A part of an optimizer step, which is computed at once. */

@@ -1,6 +1,7 @@
 package io.gatun.runtime.train;
 
 import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.model.Classifier;
 import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.model.Loss;
 import java.lang.foreign.Arena;
@@ -54,6 +55,30 @@ public final class Training {
       TrainingPlan plan,
       TrainingListener listener) {
     return run(new LanguageTask(decoder, adapter, rows, heldOut, plan), plan, listener);
+  }
+
+  /**
+   * Trains an adapter of a classifier, its head with it, and measures it on held-out rows: before
+   * the first step, as often as the plan says, and after the last step.
+   *
+   * @param classifier the base
+   * @param adapter what is trained, in place; in the end that of the best evaluation, where the
+   *     plan keeps it
+   * @param rows what it is trained on, with the classifier's labels
+   * @param heldOut what it is measured on, with the same labels
+   * @param plan how the run goes; its loss is the mean over the rows of a step
+   * @param listener told of every step and evaluation, on this thread
+   * @return how the run ended
+   * @throws TrainingException as of a decoder, or where rows have other labels
+   */
+  public static TrainingResult run(
+      Classifier classifier,
+      LoraAdapter adapter,
+      ClassificationData rows,
+      Optional<ClassificationData> heldOut,
+      TrainingPlan plan,
+      TrainingListener listener) {
+    return run(new ClassificationTask(classifier, adapter, rows, heldOut, plan), plan, listener);
   }
 
   private static TrainingResult run(Task task, TrainingPlan plan, TrainingListener listener) {

@@ -8,13 +8,18 @@ import java.util.Optional;
  * How a run ended.
  *
  * @param last the last step
+ * @param metric by which evaluations were compared
  * @param evaluations in the order of the run, the first before its first step; none where no rows
  *     are held out
  * @param kept the evaluation whose adapter is the result; empty if that of the last step is
  * @param remarks what somebody should know about the result, in sentences
  */
 public record TrainingResult(
-    Step last, List<Measurement> evaluations, Optional<Measurement> kept, List<String> remarks) {
+    Step last,
+    Metric metric,
+    List<Measurement> evaluations,
+    Optional<Measurement> kept,
+    List<String> remarks) {
   /** Copies the lists. */
   public TrainingResult {
     evaluations = List.copyOf(evaluations);
@@ -28,6 +33,15 @@ public record TrainingResult(
    */
   public boolean stoppedEarly() {
     return last.number() < last.total();
+  }
+
+  /**
+   * The evaluation of the adapter that is the result.
+   *
+   * @return the one that was kept, else the last; empty where no rows are held out
+   */
+  public Optional<Measurement> evaluation() {
+    return evaluations.isEmpty() ? Optional.empty() : kept.or(() -> Optional.of(evaluations.getLast()));
   }
 
   /**

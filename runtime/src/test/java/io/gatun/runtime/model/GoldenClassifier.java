@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
-/** The golden batch of a classifier, without its padding, and what it is to be taught. */
-public record GoldenClassifier(ClassifierBatch batch, Labels labels) {
+/** The golden rows of a classifier, without their padding, and what it is to be taught. */
+public record GoldenClassifier(List<ClassifierRow> rows, Labels labels) {
 
   /**
    * Reads a batch.
@@ -34,7 +34,12 @@ public record GoldenClassifier(ClassifierBatch batch, Labels labels) {
               Arrays.stream(kept).map(i -> types[i]).toArray(),
               target(io, r, labels)));
     }
-    return new GoldenClassifier(ClassifierBatch.pack(list), labels);
+    return new GoldenClassifier(list, labels);
+  }
+
+  /** All rows in one pack. */
+  public ClassifierBatch batch() {
+    return ClassifierBatch.pack(rows);
   }
 
   /** The model's own labels where it has as many; the problem as the type of the targets says. */

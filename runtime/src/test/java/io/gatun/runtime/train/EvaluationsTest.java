@@ -91,7 +91,7 @@ class EvaluationsTest {
   }
 
   private static Evaluation evaluation(int every, int patience, Keep keep) {
-    return new Evaluation(every, Metric.LOSS, patience, 0, keep);
+    return new Evaluation(every, Optional.empty(), patience, 0, keep);
   }
 
   @Test
@@ -152,7 +152,7 @@ class EvaluationsTest {
 
   @Test
   void improvementsUpToTheThresholdDoNotCount() {
-    var plan = PLAN.with(new Evaluation(1, Metric.PERPLEXITY, 1, 1e6, Keep.BEST));
+    var plan = PLAN.with(new Evaluation(1, Optional.of(Metric.PERPLEXITY), 1, 1e6, Keep.BEST));
     assertEquals(2, run(plan).result.last().number());
   }
 
@@ -280,7 +280,7 @@ class EvaluationsTest {
                       model.decoder, model.adapter(0), TinyModel.rows(4), patient, step -> {}));
       assertTrue(e.getMessage().contains("needs held-out rows"), e.getMessage());
     }
-    var accurate = PLAN.with(new Evaluation(0, Metric.ACCURACY, 0, 0, Keep.BEST));
+    var accurate = PLAN.with(new Evaluation(0, Optional.of(Metric.ACCURACY), 0, 0, Keep.BEST));
     var e = assertThrows(TrainingException.class, () -> run(accurate));
     assertEquals(
         "The metric accuracy is not measured in this run; loss, perplexity can be.",
@@ -289,6 +289,6 @@ class EvaluationsTest {
     assertThrows(IllegalArgumentException.class, () -> evaluation(0, -1, Keep.BEST));
     assertThrows(
         IllegalArgumentException.class,
-        () -> new Evaluation(0, Metric.LOSS, 0, Double.NaN, Keep.BEST));
+        () -> new Evaluation(0, Optional.empty(), 0, Double.NaN, Keep.BEST));
   }
 }

@@ -16,7 +16,7 @@ class MetricTest {
     assertEquals(Metric.F1, Metric.named("F1"));
     var e = assertThrows(IllegalArgumentException.class, () -> Metric.named("bleu"));
     assertEquals(
-        "There is no metric \"bleu\"; there are loss, perplexity, exact-match, accuracy, f1.",
+        "There is no metric \"bleu\"; there are loss, perplexity, exact-match, accuracy, f1, micro-f1, pearson.",
         e.getMessage());
   }
 
@@ -39,6 +39,6 @@ class MetricTest {
     assertEquals("loss 1.2346", Metric.LOSS.text(1.23456));
     assertEquals("perplexity 3.44", Metric.PERPLEXITY.text(3.4412));
     assertEquals("exact match 7.0 %", Metric.EXACT_MATCH.text(0.07));
-    assertEquals("F1 0.5000", Metric.F1.text(0.5));
+    assertEquals("macro F1 0.5000", Metric.F1.text(0.5));
   }
 }
