@@ -5,6 +5,7 @@ import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.generate.Generator;
 import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.text.Tokenizer;
 import java.lang.foreign.Arena;
 import java.util.Optional;
@@ -36,7 +37,7 @@ final class LoadedModel implements AutoCloseable {
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(options.path, files);
-      var tokenizer = ModelFiles.tokenizer(checkpoint);
+      var tokenizer = ModelFiles.tokenizer(checkpoint, DecoderConfig.of(checkpoint));
       try {
         var decoder =
             Decoder.load(checkpoint, options.format.format(), options.compute(), device, memory);

@@ -17,6 +17,7 @@ import picocli.CommandLine.Command;
       TrainCommand.class,
       GenerateCommand.class,
       ChatCommand.class,
+      PredictCommand.class,
       MergeCommand.class,
       EvalCommand.class,
       InspectCommand.class,

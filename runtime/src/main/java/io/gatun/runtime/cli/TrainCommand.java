@@ -59,8 +59,9 @@ final class TrainCommand implements Callable<Integer> {
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model.path, files);
-      try (var tokenizer = ModelFiles.tokenizer(checkpoint)) {
-        int context = DecoderConfig.of(checkpoint).contextLength();
+      var config = DecoderConfig.of(checkpoint);
+      try (var tokenizer = ModelFiles.tokenizer(checkpoint, config)) {
+        int context = config.contextLength();
         var rows = data.read(tokenizer, context, plan.seed, evaluation.exactMatch());
         rows.report().forEach(out::println);
         var decoder =

@@ -4,6 +4,7 @@ import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.text.Tokenizer;
 import io.gatun.runtime.train.Row;
 import java.io.PrintWriter;
@@ -72,12 +73,11 @@ final class VerifyCommand implements Callable<Integer> {
     var out = spec.commandLine().getOut();
     try (var device = format.device();
         var memory = Arena.ofShared();
-        var files = Arena.ofShared();
-        var tokenizer = ModelFiles.tokenizer(Checkpoint.open(model, files))) {
+        var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, files);
+      var texts = texts(checkpoint);
       var trained = Decoder.load(checkpoint, format.format(), FormatOptions.EXACT, device, memory);
       var adapter = LoraAdapter.load(adapterPath, trained, memory);
-      var texts = texts(tokenizer);
       var reference = Outputs.of(trained, Optional.of(adapter), texts);
       out.printf("Unmerged: %s base with the adapter beside it, fp32 arithmetic.%n", format.name());
       out.printf("%d texts, %d positions.%n%n", texts.size(), reference.positions());
@@ -142,18 +142,23 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
-  private List<int[]> texts(Tokenizer tokenizer) {
-    var texts = new ArrayList<String>(prompts);
-    data.ifPresent(file ->
-        Row.forEach(
-            file,
-            row -> {
-              if (texts.size() < prompts.size() + rows) {
-                texts.add(text(tokenizer, row));
-              }
-            }));
-    return (texts.isEmpty() ? TEXTS : texts)
-        .stream().map(text -> tokenizer.encode(text, false)).filter(ids -> ids.length > 0).toList();
+  private List<int[]> texts(Checkpoint checkpoint) {
+    try (var tokenizer = ModelFiles.tokenizer(checkpoint, DecoderConfig.of(checkpoint))) {
+      var texts = new ArrayList<String>(prompts);
+      data.ifPresent(file ->
+          Row.forEach(
+              file,
+              row -> {
+                if (texts.size() < prompts.size() + rows) {
+                  texts.add(text(tokenizer, row));
+                }
+              }));
+      return (texts.isEmpty() ? TEXTS : texts)
+          .stream()
+              .map(text -> tokenizer.encode(text, false))
+              .filter(ids -> ids.length > 0)
+              .toList();
+    }
   }
 
   private static String text(Tokenizer tokenizer, Row row) {

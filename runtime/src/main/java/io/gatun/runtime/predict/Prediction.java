@@ -18,8 +18,7 @@ import java.util.stream.IntStream;
  * @param cut tokens at the end of the text that were not read, because it is too long
  */
 public record Prediction(Labels labels, float[] scores, int cut) {
-  /** From this probability on, a label that may apply beside others does. */
-  public static final float APPLIES = 0.5f;
+  private static final float APPLIES = 0.5f; // a label that is more probable than not
 
   /**
    * The most probable label.
@@ -49,8 +48,8 @@ public record Prediction(Labels labels, float[] scores, int cut) {
   }
 
   /**
-   * The labels that apply: the most probable one, or, where any may apply, those that are as
-   * probable as {@link #APPLIES}.
+   * The labels that apply: the most probable one, or, where any may apply, those that are more
+   * probable than not.
    *
    * @return names in the order of the labels; in multi-label classification perhaps none
    * @throws IllegalStateException in regression
@@ -58,7 +57,7 @@ public record Prediction(Labels labels, float[] scores, int cut) {
   public List<String> applying() {
     return labels.problem() == Problem.MULTI_LABEL
         ? IntStream.range(0, scores.length)
-            .filter(i -> scores[i] >= APPLIES)
+            .filter(i -> scores[i] > APPLIES)
             .mapToObj(labels.names()::get)
             .toList()
         : List.of(label());

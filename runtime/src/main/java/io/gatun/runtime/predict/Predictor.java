@@ -134,7 +134,10 @@ public final class Predictor {
    */
   public List<Prediction> predict(List<Input> inputs) {
     var encodings = inputs.stream().map(this::encode).toList();
-    var rows = IntStream.range(0, inputs.size()).mapToObj(i -> row(encodings.get(i), i)).toList();
+    var rows =
+        IntStream.range(0, inputs.size())
+            .mapToObj(i -> row(inputs.get(i), encodings.get(i)))
+            .toList();
     var scores = scores(rows);
     var labels = classifier.config().labels();
     return IntStream.range(0, inputs.size())
@@ -153,11 +156,11 @@ public final class Predictor {
         .orElseGet(() -> tokenizer.encodeText(input.first(), length));
   }
 
-  private static ClassifierRow row(Encoding encoding, int index) {
+  private static ClassifierRow row(Input input, Encoding encoding) {
     if (encoding.length() == 0) {
       throw new IllegalArgumentException(
-          "the tokenizer leaves nothing of text %d, so there is nothing to classify"
-              .formatted(index + 1));
+          "the tokenizer leaves nothing of the text \"%s\", so there is nothing to classify"
+              .formatted(input.first()));
     }
     return ClassifierRow.unlabelled(encoding.ids(), encoding.typeIds());
   }
@@ -185,7 +188,7 @@ public final class Predictor {
         var packed = ClassifierBatch.pack(batch.stream().map(rows::get).toList());
         var own = pass.run(packed, adapter).probabilities();
         for (int i = 0; i < own.size(); i++) {
-          scores[batch.get(i)] = finite(own.get(i), batch.get(i));
+          scores[batch.get(i)] = finite(own.get(i));
         }
       }
     }
@@ -219,12 +222,12 @@ public final class Predictor {
     return batch.stream().mapToInt(row -> rows.get(row).ids().length).sum();
   }
 
-  private static float[] finite(float[] scores, int index) {
+  private static float[] finite(float[] scores) {
     for (float score : scores) {
       if (!Float.isFinite(score)) {
         throw new ArithmeticException(
-            "score %s of text %d: the weights of the model or of its adapter are broken, or too large for the type of the computation"
-                .formatted(score, index + 1));
+            "the model gives a text the score %s: the weights of the model or of its adapter are broken, or too large for the type of the computation"
+                .formatted(score));
       }
     }
     return scores;

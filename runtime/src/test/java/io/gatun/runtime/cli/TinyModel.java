@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -37,7 +38,7 @@ public final class TinyModel {
     for (String file : List.of("config.json", "model.safetensors")) {
       Files.copy(golden.resolve(file), folder.resolve(file));
     }
-    Files.writeString(folder.resolve("tokenizer.json"), tokenizer().toString());
+    Files.writeString(folder.resolve("tokenizer.json"), tokenizer(name).toString());
     Files.writeString(
         folder.resolve("tokenizer_config.json"),
         JsonNodeFactory.instance
@@ -55,7 +56,7 @@ public final class TinyModel {
    */
   public static Path writeClassifier(String name, Path folder) throws IOException {
     write(name, folder);
-    var root = tokenizer();
+    var root = tokenizer(name);
     var around = root.putObject("post_processor").put("type", "TemplateProcessing");
     var single = around.putArray("single");
     var pair = around.putArray("pair");
@@ -81,8 +82,10 @@ public final class TinyModel {
     piece.putObject(kind).put("id", id).put("type_id", type);
   }
 
-  /** One token for each printable ASCII character. */
-  private static ObjectNode tokenizer() {
+  /** One token for each printable ASCII character, as far as the model has room for them. */
+  private static ObjectNode tokenizer(String name) throws IOException {
+    var config = Files.readString(Golden.file("models/" + name + "/config.json"));
+    int room = new ObjectMapper().readTree(config).path("vocab_size").intValue();
     var root = JsonNodeFactory.instance.objectNode().put("version", "1.0");
     var added = root.putArray("added_tokens");
     for (String special : List.of("<unk>", "<s>", "</s>")) {
@@ -102,7 +105,7 @@ public final class TinyModel {
     for (String special : List.of("<unk>", "<s>", "</s>")) {
       vocabulary.put(special, vocabulary.size());
     }
-    for (char c = ' '; c <= '~'; c++) {
+    for (char c = ' '; c <= '~' && vocabulary.size() < room; c++) {
       vocabulary.put(String.valueOf(c), vocabulary.size());
     }
     root.putObject("decoder").put("type", "Fuse");

@@ -221,7 +221,7 @@ class PredictorTest {
   @Test
   void labelsThatApplyTogetherAndValues() throws Exception {
     var several = Labels.of("a", "b", "c").withProblem(io.gatun.runtime.model.Problem.MULTI_LABEL);
-    var prediction = new Prediction(several, new float[] {0.5f, 0.75f, 0.25f}, 0);
+    var prediction = new Prediction(several, new float[] {0.625f, 0.75f, 0.5f}, 0);
     assertEquals(List.of("a", "b"), prediction.applying());
     assertEquals("b", prediction.label());
     assertEquals(
@@ -271,7 +271,7 @@ class PredictorTest {
               assertThrows(
                   ArithmeticException.class,
                   () -> Predictor.of(tiny.classifier(), tiny.tokenizer(), broken).predict("a"));
-          assertTrue(noNumber.getMessage().contains("score NaN of text 1"), noNumber.getMessage());
+          assertTrue(noNumber.getMessage().contains("the score NaN"), noNumber.getMessage());
           var bare =
               TinyClassifier.load(
                   "bare/tiny_bert", Labels.of("a", "b"), DType.F32, tiny.device(), tiny.arena());

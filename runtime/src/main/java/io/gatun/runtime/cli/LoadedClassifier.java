@@ -1,0 +1,101 @@
+package io.gatun.runtime.cli;
+
+import io.gatun.kernels.Device;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.runtime.adapter.LabelsFile;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.model.Classifier;
+import io.gatun.runtime.model.ClassifierConfig;
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.predict.Predictor;
+import io.gatun.runtime.text.Tokenizer;
+import java.lang.foreign.Arena;
+import java.util.Optional;
+
+/** A classifier, its tokenizer and perhaps an adapter, as the flags ask for them. */
+final class LoadedClassifier implements AutoCloseable {
+  private final Device device;
+  private final Arena memory;
+  private final Tokenizer tokenizer;
+  private final Classifier classifier;
+  private final Optional<LoraAdapter> adapter;
+
+  private LoadedClassifier(
+      Device device,
+      Arena memory,
+      Tokenizer tokenizer,
+      Classifier classifier,
+      Optional<LoraAdapter> adapter) {
+    this.device = device;
+    this.memory = memory;
+    this.tokenizer = tokenizer;
+    this.classifier = classifier;
+    this.adapter = adapter;
+  }
+
+  /**
+   * Loads everything: the adapter first, which says what is wrong with it before a large base is
+   * read. Frees what was loaded when one part fails.
+   */
+  static LoadedClassifier open(ModelOptions options, AdapterOption lora) {
+    var device = options.format.device();
+    var memory = Arena.ofShared();
+    try (var files = Arena.ofShared()) {
+      var checkpoint = Checkpoint.open(options.path, files);
+      var labels =
+          lora.path
+              .map(path -> LabelsFile.of(path, checkpoint))
+              .orElseGet(() -> Labels.of(checkpoint));
+      var config = ClassifierConfig.of(checkpoint, labels);
+      if (lora.path.isEmpty()) {
+        requireHead(options, config);
+      }
+      var adapter = lora.path.map(path -> LoraAdapter.load(path, config, device, memory));
+      var tokenizer = ModelFiles.tokenizer(checkpoint, config);
+      try {
+        var classifier =
+            Classifier.load(
+                checkpoint, labels, options.format.format(), options.compute(), device, memory);
+        return new LoadedClassifier(device, memory, tokenizer, classifier, adapter);
+      } catch (RuntimeException e) {
+        tokenizer.close();
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      memory.close();
+      device.close();
+      throw e;
+    }
+  }
+
+  private static void requireHead(ModelOptions options, ClassifierConfig config) {
+    var missing = config.newModules();
+    if (!missing.isEmpty()) {
+      throw new UsageException(
+          "%s classifies nothing yet: it has no weights for %s; give the adapter that holds them with --adapter-path, or train one with 'gatun train --task classification'"
+              .formatted(options.path, String.join(" and ", missing)));
+    }
+  }
+
+  Classifier classifier() {
+    return classifier;
+  }
+
+  Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** With the adapter, if there is one. */
+  Predictor predictor() {
+    return adapter
+        .map(lora -> Predictor.of(classifier, tokenizer, lora))
+        .orElseGet(() -> Predictor.of(classifier, tokenizer));
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+    memory.close();
+    device.close();
+  }
+}
