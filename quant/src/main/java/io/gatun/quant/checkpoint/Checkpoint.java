@@ -17,9 +17,10 @@ import tools.jackson.databind.JsonNode;
 /**
  * A model's files as one set of tensors under Hugging Face names, whichever files they are: a
  * folder with one or several safetensors files (bitsandbytes 4-bit layers inside are one tensor
- * each), a single safetensors file, or a GGUF file (names mapped, the rows of q and k in Hugging
- * Face's order, Gemma's norms less 1). Everything is mapped, nothing is copied; immutable, and safe
- * for use by several threads if its arena is shared.
+ * each), a single safetensors file, a GGUF file (names mapped, the rows of q and k in Hugging
+ * Face's order, Gemma's norms less 1), or a BERT model as an ONNX file (dense weights turned back),
+ * also inside a .jar or .zip. Everything but the contents of an archive is mapped, nothing else is
+ * copied; immutable, and safe for use by several threads if its arena is shared.
  */
 public final class Checkpoint {
   private final Path path;
@@ -41,8 +42,10 @@ public final class Checkpoint {
   /**
    * Opens and validates a model.
    *
-   * @param fileOrFolder a Hugging Face folder, a .safetensors file or a .gguf file
-   * @param arena owns the mappings; a shared arena lets large tensors be decoded in parallel
+   * @param fileOrFolder a Hugging Face folder, a .safetensors, .gguf or .onnx file, or a .jar or
+   *     .zip that holds one .onnx file and its tokenizer.json
+   * @param arena owns what is mapped and inflated; a shared arena lets large tensors be decoded in
+   *     parallel
    * @return the checkpoint
    * @throws CheckpointException with everything that is wrong with it
    */
@@ -53,6 +56,8 @@ public final class Checkpoint {
     return switch (kind(fileOrFolder)) {
       case GGUF -> GgufModel.read(Gguf.open(fileOrFolder, arena));
       case SAFETENSORS -> FolderReader.file(fileOrFolder, arena);
+      case ONNX -> OnnxModel.file(fileOrFolder, arena);
+      case ARCHIVE -> ModelArchive.open(fileOrFolder, arena);
       case PICKLE -> throw new CheckpointException(fileOrFolder, FolderReader.PICKLE);
     };
   }
@@ -60,18 +65,33 @@ public final class Checkpoint {
   private enum Kind {
     GGUF,
     SAFETENSORS,
+    ONNX,
+    ARCHIVE,
     PICKLE
   }
 
   /** A file by its first bytes; safetensors has no magic number and is what remains. */
   private static Kind kind(Path file) {
     try (var in = Files.newInputStream(file)) {
-      var first = new String(in.readNBytes(4), StandardCharsets.ISO_8859_1);
-      boolean pickle = first.startsWith("PK\3\4") || first.startsWith("\u0080\2");
-      return first.equals("GGUF") ? Kind.GGUF : pickle ? Kind.PICKLE : Kind.SAFETENSORS;
+      var first = new String(in.readNBytes(Long.BYTES), StandardCharsets.ISO_8859_1);
+      if (first.startsWith("GGUF")) {
+        return Kind.GGUF;
+      }
+      if (first.startsWith("PK\3\4") || first.startsWith("PK\5\6")) {
+        return Kind.ARCHIVE;
+      }
+      if (first.startsWith("\u0080\2")) {
+        return Kind.PICKLE;
+      }
+      return isOnnx(first) || file.toString().endsWith(".onnx") ? Kind.ONNX : Kind.SAFETENSORS;
     } catch (IOException e) {
       throw new CheckpointException(file, "cannot be read: " + Sentences.of(e));
     }
+  }
+
+  /** A small version, then a name or the graph; as a length of a header, it would be terabytes. */
+  private static boolean isOnnx(String first) {
+    return first.matches("(?s)\\x08[\\x01-\\x1f][\\x12\\x1a\\x3a\\x42].{3}[^\\x00].");
   }
 
   /**
@@ -138,6 +158,7 @@ public final class Checkpoint {
     Objects.checkFromIndexSize(0, (long) rowCount * info.cols() * Float.BYTES, to.byteSize());
     switch (source(name)) {
       case TensorSource.Rows rows -> rows.decoder().read(firstRow, rowCount, to);
+      case TensorSource.Turned turned -> turned.rows().read(firstRow, rowCount, to);
       case TensorSource.FourBit bits -> bits.tensor().read(firstRow, rowCount, to);
       case TensorSource.Opaque _ ->
           throw new CheckpointException(
@@ -168,7 +189,7 @@ public final class Checkpoint {
   public Optional<MemorySegment> raw(String name) {
     return switch (source(name)) {
       case TensorSource.Opaque opaque -> Optional.of(opaque.bytes());
-      case TensorSource.FourBit _ -> Optional.empty();
+      case TensorSource.FourBit _, TensorSource.Turned _ -> Optional.empty();
       case TensorSource.Rows rows -> rows.decoder().raw();
     };
   }
@@ -187,7 +208,8 @@ public final class Checkpoint {
   }
 
   /**
-   * The contents of config.json; of a GGUF file, its metadata under config.json's keys.
+   * The contents of config.json; of a GGUF file its metadata, and of an ONNX file without one what
+   * its graph says, under config.json's keys.
    *
    * @return a JSON object, a copy
    * @throws CheckpointException if there is no config.json
@@ -201,7 +223,7 @@ public final class Checkpoint {
   /**
    * Where its tokenizer is.
    *
-   * @return a folder, or a GGUF file's metadata
+   * @return a folder, a GGUF file's metadata, or a text from an archive
    */
   public TokenizerSource tokenizer() {
     return tokenizer;

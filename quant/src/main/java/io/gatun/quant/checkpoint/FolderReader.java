@@ -12,9 +12,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Opens Hugging Face folders and single safetensors files as a {@link Checkpoint}. */
 final class FolderReader {
@@ -24,7 +22,6 @@ final class FolderReader {
 
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
-  private static final JsonMapper JSON = new JsonMapper();
 
   private final Path path;
   private final Arena arena;
@@ -64,7 +61,7 @@ final class FolderReader {
     Map<String, TensorSource> tensors = new TreeMap<>();
     stored.forEach((name, tensor) -> source(name, tensor).ifPresent(s -> tensors.put(name, s)));
     layers.forEach((name, layer) -> tensors.put(name, source(name, layer)));
-    var config = json(folder.resolve("config.json"));
+    var config = ConfigJson.read(folder.resolve("config.json"), problems);
     if (!problems.isEmpty()) {
       throw new CheckpointException(path, problems);
     }
@@ -78,7 +75,8 @@ final class FolderReader {
   }
 
   private void addShards(Path index) {
-    var map = json(index).map(j -> j.path("weight_map")).filter(JsonNode::isObject);
+    var map =
+        ConfigJson.read(index, problems).map(j -> j.path("weight_map")).filter(JsonNode::isObject);
     if (map.isEmpty()) {
       problems.add(INDEX + " has no weight_map");
       return;
@@ -116,24 +114,6 @@ final class FolderReader {
       problems.add("shard " + name + ": " + e.problems().getFirst());
       return Optional.empty();
     }
-  }
-
-  private Optional<JsonNode> json(Path file) {
-    if (!Files.exists(file)) {
-      return Optional.empty();
-    }
-    try {
-      var node = JSON.readTree(Files.readAllBytes(file));
-      if (node.isObject()) {
-        return Optional.of(node);
-      }
-      problems.add(file.getFileName() + " is not a JSON object");
-    } catch (IOException e) {
-      problems.add(file.getFileName() + " cannot be read: " + Sentences.of(e));
-    } catch (JacksonException e) {
-      problems.add(file.getFileName() + " is not valid JSON: " + Sentences.of(e));
-    }
-    return Optional.empty();
   }
 
   private void refuseEightBit() {

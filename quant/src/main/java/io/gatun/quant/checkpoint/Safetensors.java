@@ -49,17 +49,11 @@ public final class Safetensors {
       }
       var mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
       long length = mapped.get(LENGTH, 0);
-      if (length < 0 || length > MAX_HEADER) {
-        throw new CheckpointException(
-            file,
-            "the header claims %s bytes, more than the %d allowed"
-                .formatted(Long.toUnsignedString(length), MAX_HEADER));
-      }
-      if (length > size - PREFIX) {
-        throw new CheckpointException(
-            file,
-            "the header claims %d bytes, the file has %d after its length"
-                .formatted(length, size - PREFIX));
+      if (length < 0 || length > Math.min(MAX_HEADER, size - PREFIX)) {
+        var claims =
+            "the header claims %s bytes, the file has %d after its length, and %d are allowed"
+                .formatted(Long.toUnsignedString(length), size - PREFIX, MAX_HEADER);
+        throw new CheckpointException(file, OtherFile.sentence(file, mapped).orElse(claims));
       }
       var bytes = mapped.asSlice(PREFIX, length).toArray(ValueLayout.JAVA_BYTE);
       var header = SafetensorsHeader.parse(file, bytes, size - PREFIX - length);

@@ -10,6 +10,9 @@ sealed interface TensorSource {
   /** Rows of real numbers. */
   record Rows(TensorInfo info, RowDecoder decoder) implements TensorSource {}
 
+  /** Rows of real numbers that are stored as columns. */
+  record Turned(TensorInfo info, TurnedRows rows) implements TensorSource {}
+
   /** A bitsandbytes 4-bit weight. */
   record FourBit(TensorInfo info, BnbTensor tensor) implements TensorSource {}
 

@@ -17,4 +17,12 @@ public sealed interface TokenizerSource {
    * @param file the file
    */
   record Metadata(Gguf file) implements TokenizerSource {}
+
+  /**
+   * A tokenizer.json in an archive.
+   *
+   * @param origin the archive and the name inside it
+   * @param json the text; whether it is a tokenizer has not been looked at
+   */
+  record Text(String origin, String json) implements TokenizerSource {}
 }

@@ -1,7 +1,7 @@
 /**
- * Checkpoint files: safetensors (read and written), GGUF (read), bitsandbytes 4-bit layers inside
- * safetensors (read and written), and {@link io.gatun.quant.checkpoint.Checkpoint}, the one view of
- * them all under Hugging Face tensor names.
+ * Checkpoint files: safetensors (read and written), GGUF (read), BERT models as ONNX (read, also in
+ * archives), bitsandbytes 4-bit layers inside safetensors (read and written), and {@link
+ * io.gatun.quant.checkpoint.Checkpoint}, the one view of them all under Hugging Face tensor names.
  *
  * <p>Files are untrusted: every size is checked against the file before anything is allocated, no
  * name inside a file becomes a path outside its folder, and nothing is visible before the whole

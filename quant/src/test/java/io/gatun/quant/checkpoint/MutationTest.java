@@ -9,10 +9,12 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +43,22 @@ class MutationTest {
   void gguf() throws IOException {
     for (var c : Golden.files("gguf", "*.gguf").list()) {
       mutate(c.path(), 6000, ROUNDS / 5);
+    }
+  }
+
+  /** Damaged everywhere: names and sizes of an ONNX file stand between its tensors. */
+  @Test
+  void onnx() throws IOException {
+    try (var arena = Arena.ofConfined()) {
+      var model = Checkpoint.open(Golden.file("bare/tiny_bert"), arena);
+      var traced = Files.write(folder.resolve("traced"), OnnxBert.of(model, true, ""));
+      mutate(traced, Integer.MAX_VALUE, ROUNDS);
+      var modern = Files.write(folder.resolve("modern"), OnnxBert.of(model, false, ""));
+      mutate(modern, Integer.MAX_VALUE, ROUNDS);
+      var json = "{}".getBytes(StandardCharsets.UTF_8);
+      var entries = Map.of("a.onnx", Files.readAllBytes(traced), "tokenizer.json", json);
+      var archive = ModelArchiveTest.archive(folder.resolve("archive"), false, entries);
+      mutate(archive, Integer.MAX_VALUE, ROUNDS / 5);
     }
   }
 

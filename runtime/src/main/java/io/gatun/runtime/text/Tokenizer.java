@@ -53,7 +53,7 @@ public final class Tokenizer implements AutoCloseable {
   /**
    * Loads the tokenizer of a model.
    *
-   * @param folderOrFile a Hugging Face folder, a tokenizer.json in one, or a GGUF file
+   * @param folderOrFile a Hugging Face folder, a tokenizer.json in one, or a model file of any kind
    * @return the tokenizer; the caller closes it
    * @throws TextException if there is none, or it cannot be used
    */
@@ -65,7 +65,9 @@ public final class Tokenizer implements AutoCloseable {
       return of(TokenizerFolder.read(folderOrFile.toAbsolutePath().resolveSibling("")));
     }
     try (Arena arena = Arena.ofConfined()) {
-      return of(GgufTokenizer.read(Gguf.open(folderOrFile, arena)));
+      return folderOrFile.toString().matches(".*\\.(onnx|jar|zip|safetensors)")
+          ? load(Checkpoint.open(folderOrFile, arena))
+          : of(GgufTokenizer.read(Gguf.open(folderOrFile, arena)));
     }
   }
 
@@ -80,6 +82,7 @@ public final class Tokenizer implements AutoCloseable {
     return switch (checkpoint.tokenizer()) {
       case TokenizerSource.Folder source -> of(TokenizerFolder.read(source.folder()));
       case TokenizerSource.Metadata source -> of(GgufTokenizer.read(source.file()));
+      case TokenizerSource.Text source -> of(TokenizerText.read(source));
     };
   }
 

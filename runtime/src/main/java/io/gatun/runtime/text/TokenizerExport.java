@@ -34,7 +34,8 @@ public final class TokenizerExport {
   private TokenizerExport() {}
 
   /**
-   * Copies the files of a folder, or makes them from the metadata of a GGUF file.
+   * Copies the files of a folder, or makes them from the metadata of a GGUF file or from the
+   * tokenizer.json of an archive.
    *
    * @param checkpoint whose tokenizer
    * @param folder exists
@@ -43,6 +44,7 @@ public final class TokenizerExport {
     switch (checkpoint.tokenizer()) {
       case TokenizerSource.Folder source -> copy(source.folder(), folder);
       case TokenizerSource.Metadata source -> write(GgufTokenizer.read(source.file()), folder);
+      case TokenizerSource.Text source -> write(TokenizerText.read(source), folder);
     }
   }
 
@@ -65,6 +67,10 @@ public final class TokenizerExport {
     config.put("tokenizer_class", "PreTrainedTokenizerFast");
     config.put("clean_up_tokenization_spaces", false);
     files.specialTokens().forEach(config::put);
+    if (files.specialTokens().containsKey("cls_token")) {
+      var inputs = config.putArray("model_input_names"); // without it, pairs would lose their types
+      List.of("input_ids", "token_type_ids", "attention_mask").forEach(inputs::add);
+    }
     WholeFile.write(
         folder.resolve("tokenizer.json"), files.json().getBytes(StandardCharsets.UTF_8));
     write(mapper, config, folder.resolve("tokenizer_config.json"));
