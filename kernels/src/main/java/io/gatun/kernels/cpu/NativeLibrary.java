@@ -39,7 +39,7 @@ public final class NativeLibrary {
   }
 
   /**
-   * The variants this machine can run, weakest first.
+   * The variants this machine can run and this build has, weakest first.
    *
    * @return at least plain
    * @throws DeviceException when there is no library for this machine
@@ -49,6 +49,7 @@ public final class NativeLibrary {
       int features = load(CpuVariant.PLAIN, arena).features();
       return Arrays.stream(CpuVariant.values())
           .filter(v -> v == CpuVariant.PLAIN || (features >> v.ordinal() - 1 & 1) != 0)
+          .filter(v -> NativeLibrary.class.getResource("/" + resource(v)) != null)
           .toList();
     }
   }
