@@ -1,11 +1,15 @@
 package io.gatun.runtime.cli;
 
 import io.gatun.runtime.generate.ExactMatch;
+import io.gatun.runtime.model.Labels;
 import io.gatun.runtime.text.Tokenizer;
+import io.gatun.runtime.train.ClassificationData;
+import io.gatun.runtime.train.ClassificationStatistics;
 import io.gatun.runtime.train.Dataset;
 import io.gatun.runtime.train.Example;
 import io.gatun.runtime.train.HeldOut;
 import io.gatun.runtime.train.Questions;
+import io.gatun.runtime.train.TextEncoder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,8 +25,9 @@ final class DataOptions {
       required = true,
       paramLabel = "FILE",
       description =
-          "JSONL rows: text, prompt/completion, messages, alpaca or sharegpt; or a folder with"
-              + " train.jsonl and perhaps valid.jsonl.")
+          "JSONL rows: text, prompt/completion, messages, alpaca or sharegpt; for classification"
+              + " text and label, or text1, text2 and label. Or a folder with train.jsonl and"
+              + " perhaps valid.jsonl.")
   private Path data;
 
   @Option(
@@ -41,10 +46,11 @@ final class DataOptions {
 
   @Option(
       names = {"--max-seq-length", "--max-length", "--cutoff-len"},
-      defaultValue = "1024",
       paramLabel = "N",
-      description = "Longer rows are cut after this many tokens. Default: ${DEFAULT-VALUE}.")
-  private int maxLength;
+      description =
+          "Longer rows are cut after this many tokens. Default: 1024; for classification, all that"
+              + " the model reads.")
+  private Optional<Integer> maxLength;
 
   @Option(
       names = {"--mask-prompt", "--completion-only-loss"},
@@ -62,6 +68,16 @@ final class DataOptions {
    * @param report what to tell about them
    */
   record Rows(Dataset training, Optional<HeldOut> heldOut, List<String> report) {}
+
+  /**
+   * The rows of a run that classifies.
+   *
+   * @param training what is trained on
+   * @param heldOut what it is measured on
+   * @param report what to tell about them
+   */
+  record LabelledRows(
+      ClassificationData training, Optional<ClassificationData> heldOut, List<String> report) {}
 
   /** Whether rows are held out. */
   boolean hasHeldOut() {
@@ -83,9 +99,7 @@ final class DataOptions {
     report(all, report);
     if (split.isPresent()) {
       var parts = all.split(split.get(), seed);
-      report.add(
-          "of these rows %,d are trained on and %,d held out"
-              .formatted(parts.rows().size(), parts.heldOut().size()));
+      report.add(splitLine(parts.rows().size(), parts.heldOut().size()));
       var lines = parts.heldOut().rows().stream().map(Example::line).toList();
       var questions = questions(file, parts.heldOut(), tokenizer, context, exactMatch);
       return new Rows(
@@ -100,6 +114,46 @@ final class DataOptions {
               return new HeldOut(rows, List.of(), questions);
             });
     return new Rows(all, heldOut, report);
+  }
+
+  /**
+   * Reads all rows of a classifier.
+   *
+   * @param known labels that the model's head has weights for
+   * @param context most tokens that the model reads
+   * @param seed of the choice of held-out rows
+   */
+  LabelledRows readLabelled(
+      Tokenizer tokenizer, Optional<Labels> known, int context, long seed) {
+    requireOneSource();
+    if (!maskPrompt) {
+      throw new UsageException("--no-mask-prompt is for language models; rows have no prompts here");
+    }
+    int length = maxLength.orElse(context);
+    var encoder = TextEncoder.of(tokenizer);
+    var all = ClassificationData.training(trainingFile(), known, encoder, length);
+    List<String> report = new ArrayList<>();
+    report(all.statistics(), report);
+    if (split.isPresent()) {
+      var parts = all.split(split.get(), seed);
+      report.add(splitLine(parts.rows().rows().size(), parts.heldOut().rows().size()));
+      report.addAll(parts.rows().statistics().warnings());
+      return new LabelledRows(parts.rows(), Optional.of(parts.heldOut()), report);
+    }
+    var heldOut =
+        heldOutFile()
+            .map(file -> ClassificationData.heldOut(file, all.labels(), encoder, length));
+    heldOut.ifPresent(rows -> report(rows.statistics(), report));
+    return new LabelledRows(all, heldOut, report);
+  }
+
+  private static void report(ClassificationStatistics statistics, List<String> report) {
+    report.add(statistics.summary());
+    report.addAll(statistics.warnings());
+  }
+
+  private static String splitLine(int trained, int heldOut) {
+    return "of these rows %,d are trained on and %,d held out".formatted(trained, heldOut);
   }
 
   private void requireOneSource() {
@@ -135,7 +189,7 @@ final class DataOptions {
   }
 
   private Dataset dataset(Path file, Tokenizer tokenizer) {
-    return Dataset.jsonl(file, tokenizer, new Dataset.Options(maxLength, maskPrompt));
+    return Dataset.jsonl(file, tokenizer, new Dataset.Options(maxLength.orElse(1024), maskPrompt));
   }
 
   private static void report(Dataset rows, List<String> report) {

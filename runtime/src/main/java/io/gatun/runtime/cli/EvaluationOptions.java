@@ -60,9 +60,14 @@ final class EvaluationOptions {
   }
 
   /**
+   * @param task what is trained
    * @param heldOut whether rows are held out
    */
-  Evaluation evaluation(boolean heldOut) {
+  Evaluation evaluation(TrainTask task, boolean heldOut) {
+    if (exactMatch && task == TrainTask.CLASSIFICATION) {
+      throw new UsageException(
+          "--eval-exact-match is for language models; labels are measured by accuracy and F1");
+    }
     try {
       var settings =
           new Evaluation(

@@ -40,19 +40,17 @@ final class PlanOptions {
 
   @Option(
       names = "--micro-batch-tokens",
-      defaultValue = "512",
       paramLabel = "N",
       description =
-          "Tokens computed at a time; changes memory and speed, not the result. Default:"
-              + " ${DEFAULT-VALUE}.")
-  int microBatchTokens;
+          "Tokens computed at a time; changes memory and speed, not the result. Default: 512; for"
+              + " classification 2048.")
+  Optional<Integer> microBatchTokens;
 
   @Option(
       names = {"--learning-rate", "--lr"},
-      defaultValue = "2e-4",
       paramLabel = "X",
-      description = "Highest learning rate. Default: ${DEFAULT-VALUE}.")
-  double learningRate;
+      description = "Highest learning rate. Default: 2e-4; for classification 1e-3.")
+  Optional<Double> learningRate;
 
   @Option(
       names = {"--lr-scheduler-type", "--lr-schedule", "--schedule"},
@@ -126,19 +124,20 @@ final class PlanOptions {
       description = "Key of all random numbers. Default: ${DEFAULT-VALUE}.")
   long seed;
 
-  TrainingPlan plan(Path output, boolean overwrite) {
+  TrainingPlan plan(TrainTask task, Path output, boolean overwrite) {
     try {
       var rate =
           new LearningRate(
-              learningRate,
+              learningRate.orElse(task.learningRate),
               Schedule.named(schedule),
               warmupRatio.map(Portion::share).orElseGet(this::warmupPortion));
       var lengthened =
           steps
               .map(TrainingPlan.defaults()::withSteps)
               .orElseGet(() -> TrainingPlan.defaults().withEpochs(epochs));
+      int tokens = microBatchTokens.orElse(task.microBatchTokens);
       return lengthened
-          .with(new TrainingPlan.Batches(batchSize, accumulation, microBatchTokens, true, seed))
+          .with(new TrainingPlan.Batches(batchSize, accumulation, tokens, true, seed))
           .with(rate)
           .with(new Optimizer.Settings(0.9, 0.999, 1e-8, weightDecay, maxGradNorm))
           .with(recompute)

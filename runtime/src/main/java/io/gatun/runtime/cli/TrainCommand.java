@@ -1,17 +1,23 @@
 package io.gatun.runtime.cli;
 
+import io.gatun.kernels.Device;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.adapter.LoraConfig;
+import io.gatun.runtime.model.BackboneConfig;
+import io.gatun.runtime.model.Classifier;
+import io.gatun.runtime.model.ClassifierConfig;
 import io.gatun.runtime.model.Decoder;
-import io.gatun.runtime.model.DecoderConfig;
-import io.gatun.runtime.train.Metric;
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.text.Tokenizer;
 import io.gatun.runtime.train.Progress;
-import io.gatun.runtime.train.Training;
 import io.gatun.runtime.train.TrainingPlan;
 import io.gatun.runtime.train.TrainingResult;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,7 +27,7 @@ import picocli.CommandLine.Spec;
 /** {@code gatun train}: an adapter from a model and rows of text. */
 @Command(
     name = "train",
-    description = "Trains a LoRA adapter; with a 4-bit base (the default) that is QLoRA.",
+    description = "Trains a LoRA adapter of a language model or a classifier; with a 4-bit base (the default) that is QLoRA.",
     mixinStandardHelpOptions = true)
 final class TrainCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
@@ -30,6 +36,15 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private PlanOptions plan = new PlanOptions();
   @Mixin private EvaluationOptions evaluation = new EvaluationOptions();
   @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--task",
+      defaultValue = "language",
+      paramLabel = "TASK",
+      description =
+          "language (to continue text) or classification (labels of texts and pairs of texts)."
+              + " Default: ${DEFAULT-VALUE}.")
+  private TrainTask task;
 
   @Option(
       names = {"--adapter-path", "--output-dir", "--output", "-o"},
@@ -52,42 +67,101 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var settings = plan.plan(output, overwrite).with(evaluation.evaluation(data.hasHeldOut()));
+    var settings =
+        plan.plan(task, output, overwrite)
+            .with(evaluation.evaluation(task, data.hasHeldOut()));
     settings.output().requireFree();
     var out = spec.commandLine().getOut();
     try (var device = model.format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model.path, files);
-      var config = DecoderConfig.of(checkpoint);
-      try (var tokenizer = ModelFiles.tokenizer(checkpoint, config)) {
-        int context = config.contextLength();
-        var rows = data.read(tokenizer, context, plan.seed, evaluation.exactMatch());
-        rows.report().forEach(out::println);
-        var decoder =
-            Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
-        var adapter =
-            LoraAdapter.create(decoder, lora.config(model.path.toString()), plan.seed, memory);
+      var shape = task.shape(checkpoint);
+      try (var tokenizer = ModelFiles.tokenizer(checkpoint, shape)) {
+        var run =
+            switch (shape) {
+              case ClassifierConfig own -> classifier(checkpoint, own, tokenizer, device, memory);
+              case BackboneConfig own -> language(checkpoint, own, tokenizer, device, memory);
+            };
         long base = InspectCommand.parameters(checkpoint);
-        out.println(TrainableParameters.line(adapter.parameterCount(), base));
+        out.println(TrainableParameters.line(run.adapter().parameterCount(), base));
         out.flush();
-        var result = train(decoder, adapter, rows, settings);
+        var result = train(run, settings);
         result.remarks().forEach(out::println);
-        out.println(summary(result, result.metric(), device.memory().peak()));
+        heldOut(result).ifPresent(out::println);
+        out.println(summary(result, device.memory().peak()));
       }
     }
     return 0;
   }
 
-  private TrainingResult train(
-      Decoder decoder, LoraAdapter adapter, DataOptions.Rows rows, TrainingPlan settings) {
+  private TrainRun language(
+      Checkpoint checkpoint, BackboneConfig own, Tokenizer tokenizer, Device device, Arena memory) {
+    int context = own.contextLength();
+    var rows = data.read(tokenizer, context, plan.seed, evaluation.exactMatch());
+    rows.report().forEach(this::tell);
+    var decoder = Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
+    var adapter = LoraAdapter.create(decoder, config(), plan.seed, memory);
+    return new TrainRun.OfLanguage(decoder, adapter, rows);
+  }
+
+  private TrainRun classifier(
+      Checkpoint checkpoint,
+      ClassifierConfig own,
+      Tokenizer tokenizer,
+      Device device,
+      Arena memory) {
+    Optional<Labels> known =
+        own.head().getLast().stored() ? Optional.of(own.labels()) : Optional.empty();
+    var rows = data.readLabelled(tokenizer, known, own.contextLength(), plan.seed);
+    rows.report().forEach(this::tell);
+    var classifier =
+        Classifier.load(
+            checkpoint,
+            rows.training().labels(),
+            model.format.format(),
+            model.compute(),
+            device,
+            memory);
+    var missing = classifier.config().newModules();
+    if (!missing.isEmpty()) {
+      tell(
+          "new in the head: %s; the model has no weights for that, so it begins at random and is kept in the adapter"
+              .formatted(String.join(", ", missing)));
+    }
+    var adapter = LoraAdapter.create(classifier, config(), plan.seed, memory);
+    return new TrainRun.OfClassifier(classifier, adapter, rows);
+  }
+
+  private LoraConfig config() {
+    return lora.config(model.path.toString());
+  }
+
+  private void tell(String line) {
+    spec.commandLine().getOut().println(line);
+  }
+
+  private TrainingResult train(TrainRun run, TrainingPlan settings) {
     try (var progress = Progress.on(System.out, reportEvery)) {
-      return Training.run(decoder, adapter, rows.training(), rows.heldOut(), settings, progress);
+      return run.run(settings, progress);
     }
   }
 
-  private String summary(TrainingResult result, Metric metric, long peak) {
+  /** What the training changed on held-out rows. */
+  private static Optional<String> heldOut(TrainingResult result) {
+    return result
+        .evaluation()
+        .map(after -> {
+          var before = result.evaluations().getFirst();
+          return after.figures().keySet().stream()
+              .map(metric -> metric.text(before.figure(metric), after.figure(metric)))
+              .collect(Collectors.joining(", ", "held-out rows, before -> after: ", ""));
+        });
+  }
+
+  private String summary(TrainingResult result, long peak) {
     var last = result.last();
+    var metric = result.metric();
     String measuring =
         result.evaluations().isEmpty()
             ? ""

@@ -46,7 +46,7 @@ final class TokenizerFolder {
               + (old
                   ? "; it has an older tokenizer file, which transformers' save_pretrained turns"
                       + " into one"
-                  : ""));
+                  : "; put the one that the model came with there"));
     }
     JsonNode config = object("tokenizer_config.json");
     JsonNode model = object("config.json");

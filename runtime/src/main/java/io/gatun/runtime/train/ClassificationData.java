@@ -7,6 +7,7 @@ import io.gatun.runtime.model.Target;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import tools.jackson.databind.node.ObjectNode;
@@ -37,14 +38,23 @@ public final class ClassificationData {
    * order of their code points.
    *
    * @param file JSONL
+   * @param known labels that the model tells apart already; they are taken, in their order, where
+   *     the rows have no others
    * @param encoder the tokenizer
    * @param maxLength texts are cut so that a row has at most so many tokens
    * @return the rows; {@link ClassificationStatistics#warnings} says what was cut
    * @throws DatasetException naming file and line of what is wrong, or where all labels are equal
    */
-  public static ClassificationData training(Path file, TextEncoder encoder, int maxLength) {
+  public static ClassificationData training(
+      Path file, Optional<Labels> known, TextEncoder encoder, int maxLength) {
     List<LabelledText> texts = LabelledText.read(file);
-    return encode(file, LabelReader.find(file, texts), texts, encoder, maxLength);
+    var found = LabelReader.find(file, texts);
+    var labels = known.filter(own -> covers(own, found)).orElse(found);
+    return encode(file, labels, texts, encoder, maxLength);
+  }
+
+  private static boolean covers(Labels own, Labels found) {
+    return own.problem() == found.problem() && own.names().containsAll(found.names());
   }
 
   /**
@@ -103,10 +113,7 @@ public final class ClassificationData {
       Path file, Labels labels, List<LabelledText> texts, TextEncoder encoder, int maxLength) {
     var reader = new LabelReader(labels);
     List<Target> targets = texts.stream().map(reader::read).toList();
-    var encoded =
-        texts.parallelStream()
-            .map(text -> encoder.encode(text.first(), text.second(), maxLength))
-            .toList();
+    var encoded = texts.parallelStream().map(text -> tokens(text, encoder, maxLength)).toList();
     List<LabelledRow> rows = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
       var place = texts.get(i).place();
@@ -120,6 +127,15 @@ public final class ClassificationData {
     int cut = (int) encoded.stream().filter(TextEncoder.Encoded::cut).count();
     var statistics = ClassificationStatistics.of(file.toString(), labels, rows, maxLength, cut);
     return new ClassificationData(labels, rows, statistics, false);
+  }
+
+  private static TextEncoder.Encoded tokens(LabelledText text, TextEncoder encoder, int maxLength) {
+    try {
+      return encoder.encode(text.first(), text.second(), maxLength);
+    } catch (IllegalArgumentException e) {
+      throw new DatasetException(
+          "%s: %s; raise the maximum length.".formatted(text.place().file(), e.getMessage()));
+    }
   }
 
   /**

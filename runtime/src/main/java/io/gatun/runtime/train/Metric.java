@@ -92,6 +92,17 @@ public enum Metric {
   }
 
   /**
+   * How a value changed, for people.
+   *
+   * @param before the value there was
+   * @param after the value there is
+   * @return for example {@code accuracy 9.5 % -> 78.0 %}
+   */
+  public String text(double before, double after) {
+    return text(before) + " -> " + number(after);
+  }
+
+  /**
    * A value, for people.
    *
    * @param value the value

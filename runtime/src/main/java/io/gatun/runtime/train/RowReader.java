@@ -47,8 +47,9 @@ final class RowReader {
     }
     if (object.has("label") && !object.has("completion") && !object.has("messages")) {
       throw place.error(
-          "the row is for classification (label); this training takes text to continue: "
-              + "write the label as completion of a prompt.");
+          "the row is for classification (label); this training takes text to continue: train a"
+              + " classifier (--task classification), or write the label as completion of a"
+              + " prompt.");
     }
   }
 

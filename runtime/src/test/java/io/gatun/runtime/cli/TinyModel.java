@@ -1,10 +1,15 @@
 package io.gatun.runtime.cli;
 
 import io.gatun.quant.Golden;
+import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.quant.checkpoint.SafetensorsWriter;
+import io.gatun.quant.checkpoint.TensorData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -76,6 +81,23 @@ public final class TinyModel {
     }
     Files.writeString(folder.resolve("tokenizer.json"), root.toString());
     return folder;
+  }
+
+  /** Removes the last layer of a classifier's head from its files. */
+  static void removeHead(Path folder) {
+    Path file = folder.resolve("model.safetensors");
+    try (Arena arena = Arena.ofConfined()) {
+      var stored = Checkpoint.open(file, arena);
+      var kept =
+          stored.names().stream()
+              .filter(name -> !name.startsWith("classifier."))
+              .map(name -> {
+                float[] values = stored.readFloats(name);
+                return TensorData.floats(name, stored.info(name).shape(), () -> values);
+              })
+              .toList();
+      SafetensorsWriter.write(file, Map.of(), kept);
+    }
   }
 
   private static void piece(ObjectNode piece, String kind, String id, int type) {

@@ -45,7 +45,10 @@ class ClassificationDataTest {
 
   private ClassificationData training(String... lines) throws IOException {
     return ClassificationData.training(
-        file("train.jsonl", lines), ClassificationDataTest::letters, MAX_LENGTH);
+        file("train.jsonl", lines),
+        Optional.empty(),
+        ClassificationDataTest::letters,
+        MAX_LENGTH);
   }
 
   private ClassificationData heldOut(Labels labels, String... lines) throws IOException {
@@ -245,11 +248,11 @@ class ClassificationDataTest {
     try (var tokenizer = Tokenizer.load(Golden.file("tokenizers/wordpiece_bert"))) {
       int length = tokenizer.encodeText("abc", Integer.MAX_VALUE).length();
       var encoder = TextEncoder.of(tokenizer);
-      var data = ClassificationData.training(texts, encoder, length);
+      var data = ClassificationData.training(texts, Optional.empty(), encoder, length);
       assertArrayEquals(tokenizer.encodeText("abc", length).ids(), data.rows().getFirst().ids());
       assertEquals(length, data.rows().getLast().tokens());
       assertEquals(1, data.statistics().cut());
-      var pair = ClassificationData.training(pairs, encoder, 99).rows().getFirst().row();
+      var pair = ClassificationData.training(pairs, Optional.empty(), encoder, 99).rows().getFirst().row();
       var expected = tokenizer.encodePair("abc", "abc", 99);
       assertArrayEquals(expected.ids(), pair.ids());
       assertArrayEquals(expected.typeIds(), pair.typeIds());
@@ -262,7 +265,7 @@ class ClassificationDataTest {
     TextEncoder none = (_, _, _) -> new TextEncoder.Encoded(new int[0], new int[0], false);
     var e =
         assertThrows(
-            DatasetException.class, () -> ClassificationData.training(file, none, MAX_LENGTH));
+            DatasetException.class, () -> ClassificationData.training(file, Optional.empty(), none, MAX_LENGTH));
     refused(e, List.of("line 1: the tokenizer leaves nothing of the text"));
     refused(List.of("line 2: the label 1.0E39 is too large"), row("0.5"), row("1e39"));
   }
