@@ -75,7 +75,10 @@ public enum NativeLibrary {
 
   /** Where the library was opened, or what was tried and what to install; never throws. */
   public String describe() {
-    var result = opened();
+    return describe(opened());
+  }
+
+  String describe(Opened result) {
     if (result.symbols().isPresent()) {
       return label + ": " + result.from();
     }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,11 +26,20 @@ class NativeLibraryTest {
     if (library.available()) {
       assertTrue(text.contains("so."), text);
     } else {
-      assertTrue(text.contains("Install"), text);
-      assertTrue(text.contains("-Dgatun.cuda.path"), text);
       var error = assertThrows(Error.class, () -> library.lookup().find("cuInit"));
       assertEquals(text, error.getMessage());
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anAbsentLibrarySaysWhatWasTriedAndWhatToInstall(NativeLibrary library) {
+    var absent =
+        new NativeLibrary.Opened(Optional.empty(), "tried libnothing.so.1, looked in " + folder);
+    var text = library.describe(absent);
+    assertTrue(text.contains("was not found (tried libnothing.so.1, looked in " + folder), text);
+    assertTrue(text.contains("Install"), text);
+    assertTrue(text.contains("-Dgatun.cuda.path"), text);
   }
 
   @Test
