@@ -114,13 +114,19 @@ final class ClassificationTask implements Task {
     if (heldOut.isPresent()) {
       longest = Math.max(longest, heldOut.get().statistics().longest());
     }
-    return Math.max(longest, plan.batches().tokens());
+    return Math.max(longest, budget());
+  }
+
+  /** Tokens that are computed at a time: as planned, but no more than a step can have. */
+  private int budget() {
+    long step = (long) plan.batches().rows() * rows.statistics().longest();
+    return (int) Math.min(plan.batches().tokens(), step);
   }
 
   /** The rows of each micro-batch. */
   private List<List<Integer>> cut(List<LabelledRow> some) {
     int[] lengths = some.stream().mapToInt(LabelledRow::tokens).toArray();
-    return Packing.bestFitDecreasing(lengths, plan.batches().tokens());
+    return Packing.bestFitDecreasing(lengths, budget());
   }
 
   /** The task with the memory to run it. */

@@ -117,8 +117,15 @@ public final class Progress implements TrainingListener, AutoCloseable {
         .stepTo(step.number());
   }
 
-  /** The figures without their names; the perplexity says nothing that the loss does not. */
+  /**
+   * The figures without their names, as lines are short: the accuracy alone where there is one; and
+   * the perplexity says nothing that the loss does not.
+   */
   private static String brief(Measurement measurement) {
+    var accuracy = measurement.figures().get(Metric.ACCURACY);
+    if (accuracy != null) {
+      return Metric.ACCURACY.number(accuracy);
+    }
     return measurement.figures().entrySet().stream()
         .filter(figure -> figure.getKey() != Metric.PERPLEXITY)
         .map(figure -> figure.getKey().number(figure.getValue()))

@@ -82,6 +82,19 @@ class ProgressTest {
   }
 
   @Test
+  void ofAClassifierTheBarShowsTheAccuracy() {
+    var figures = Map.of(Metric.LOSS, 2.0, Metric.ACCURACY, 0.785, Metric.F1, 0.75);
+    try (var progress = Progress.bar(out, 2)) {
+      progress.step(step(1));
+      progress.evaluation(
+          new Measurement(1, 5, 0.2, figures, Optional.empty(), Duration.ZERO, true));
+      progress.step(step(2));
+    }
+    String shown = bytes.toString(StandardCharsets.UTF_8);
+    assertTrue(shown.contains("loss 2.0000, held out 78.5 %, "), shown);
+  }
+
+  @Test
   void speedAndTimeLeftFollowFromAStep() {
     assertEquals(100, step(2).tokensPerSecond());
     assertEquals(Duration.ofSeconds(3), step(2).left());
