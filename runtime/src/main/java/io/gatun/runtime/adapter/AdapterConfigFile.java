@@ -1,5 +1,6 @@
 package io.gatun.runtime.adapter;
 
+import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.quant.checkpoint.CheckpointException;
 import io.gatun.runtime.model.BaseConfig;
 import io.gatun.runtime.model.ClassifierConfig;
@@ -20,11 +21,11 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
 /**
- * Reads adapter_config.json, as PEFT 0.21 writes it (formats.md 4.2). Keys that Gatun does not
+ * adapter_config.json, as PEFT 0.21 writes it (formats.md 4.2). Keys that Gatun does not
  * know, or does not support, pass where their value asks for nothing; otherwise they are refused by
  * name.
  */
-final class AdapterConfigFile {
+public final class AdapterConfigFile {
   static final String NAME = "adapter_config.json";
 
   private static final String GENERATION = "CAUSAL_LM";
@@ -73,9 +74,17 @@ final class AdapterConfigFile {
     }
   }
 
-  /** Whether an adapter is a classifier's. */
-  static boolean classifies(Path folder) {
-    return json(folder).path("task_type").stringValueOpt().orElse("").equals(CLASSIFICATION);
+  /**
+   * Whether an adapter is a classifier's.
+   *
+   * @param folder of the adapter
+   * @param base files of its base, which decide where the adapter does not say
+   * @return true if it classifies sequences, false if it generates text
+   * @throws CheckpointException if there is no adapter
+   */
+  public static boolean classifies(Path folder, Checkpoint base) {
+    String task = json(folder).path("task_type").stringValueOpt().orElse("");
+    return task.isEmpty() ? ClassifierConfig.isClassifier(base) : task.equals(CLASSIFICATION);
   }
 
   private static JsonNode json(Path folder) {

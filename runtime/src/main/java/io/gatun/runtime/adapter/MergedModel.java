@@ -100,7 +100,7 @@ public final class MergedModel {
       Device device,
       Arena arena) {
     BaseConfig config =
-        AdapterConfigFile.classifies(folder)
+        AdapterConfigFile.classifies(folder, base)
             ? ClassifierConfig.of(base, LabelsFile.of(folder, base))
             : DecoderConfig.of(base);
     var adapter = LoraAdapter.load(folder, config, device, arena);

@@ -15,14 +15,15 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code gatun eval}: the share of prompts answered exactly as expected, without and with the
- * adapter.
+ * {@code gatun eval}: the share of prompts answered exactly as expected, or how well texts are
+ * labelled, without and with the adapter.
  */
 @Command(
     name = "eval",
     description =
         "Counts answers that equal the expected text (blanks stripped, case ignored), of the base"
-            + " model and, with --adapter-path, of the model with the adapter.",
+            + " model and, with --adapter-path, of the model with the adapter. Of a classifier:"
+            + " accuracy, F1 and which labels are taken for which.",
     mixinStandardHelpOptions = true)
 final class EvalCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
@@ -34,14 +35,31 @@ final class EvalCommand implements Callable<Integer> {
       required = true,
       split = ",",
       paramLabel = "FILE",
-      description = "JSONL files of prompts and expected answers, in any shape training takes.")
+      description =
+          "JSONL files of prompts and expected answers, or of texts and labels, in any shape that"
+              + " training takes.")
   private List<Path> data;
+
+  @Option(
+      names = "--task",
+      paramLabel = "TASK",
+      description =
+          "language (answers) or classification (labels). Default: what the adapter was trained"
+              + " for, or the model.")
+  private Optional<TrainTask> task;
 
   @Option(
       names = {"--max-tokens", "--max-new-tokens", "-n"},
       paramLabel = "N",
       description = "Most tokens of an answer. Default: those of the longest expected answer + 4.")
   private Optional<Integer> maxTokens;
+
+  @Option(
+      names = {"--max-seq-length", "--max-length"},
+      paramLabel = "N",
+      description =
+          "Cut texts to classify after this many tokens. Default: what the model reads.")
+  private Optional<Integer> maxLength;
 
   @Option(
       names = "--no-base",
@@ -60,6 +78,33 @@ final class EvalCommand implements Callable<Integer> {
     if (noBase && adapter.path.isEmpty()) {
       throw new UsageException("--no-base needs --adapter-path; there is nothing else to run");
     }
+    boolean classify =
+        task.map(TrainTask.CLASSIFICATION::equals)
+            .orElseGet(() -> ModelFiles.classify(model.path, adapter.path));
+    if (classify) {
+      label();
+    } else {
+      ask();
+    }
+    return 0;
+  }
+
+  private void label() {
+    if (maxTokens.isPresent()) {
+      throw new UsageException("--max-tokens is for answers; a classifier gives labels");
+    }
+    var out = spec.commandLine().getOut();
+    try (var loaded = LoadedClassifier.open(model, adapter)) {
+      var evaluation =
+          new ClassifierEvaluation(loaded, loaded.maxLength(maxLength), noBase, show);
+      data.forEach(file -> evaluation.run(file, out));
+    }
+  }
+
+  private void ask() {
+    if (maxLength.isPresent()) {
+      throw new UsageException("--max-seq-length is for texts to classify; prompts are never cut");
+    }
     var out = spec.commandLine().getOut();
     try (var loaded = LoadedModel.open(model, adapter)) {
       for (Path file : data) {
@@ -76,7 +121,6 @@ final class EvalCommand implements Callable<Integer> {
         out.printf("%s: %d rows: exact match%s%n", file.getFileName(), questions.size(), line);
       }
     }
-    return 0;
   }
 
   private ExactMatch questions(LoadedModel loaded, Path file) {

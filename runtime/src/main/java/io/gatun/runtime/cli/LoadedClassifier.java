@@ -19,18 +19,21 @@ final class LoadedClassifier implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final Classifier classifier;
   private final Optional<LoraAdapter> adapter;
+  private final boolean baseClassifies;
 
   private LoadedClassifier(
       Device device,
       Arena memory,
       Tokenizer tokenizer,
       Classifier classifier,
-      Optional<LoraAdapter> adapter) {
+      Optional<LoraAdapter> adapter,
+      boolean baseClassifies) {
     this.device = device;
     this.memory = memory;
     this.tokenizer = tokenizer;
     this.classifier = classifier;
     this.adapter = adapter;
+    this.baseClassifies = baseClassifies;
   }
 
   /**
@@ -56,7 +59,8 @@ final class LoadedClassifier implements AutoCloseable {
         var classifier =
             Classifier.load(
                 checkpoint, labels, options.format.format(), options.compute(), device, memory);
-        return new LoadedClassifier(device, memory, tokenizer, classifier, adapter);
+        boolean alone = config.newModules().isEmpty() && labels.equals(Labels.of(checkpoint));
+        return new LoadedClassifier(device, memory, tokenizer, classifier, adapter, alone);
       } catch (RuntimeException e) {
         tokenizer.close();
         throw e;
@@ -81,8 +85,28 @@ final class LoadedClassifier implements AutoCloseable {
     return classifier;
   }
 
+  /** Most tokens of a text: as many as are asked for, else all that the model reads. */
+  int maxLength(Optional<Integer> asked) {
+    int context = classifier.config().contextLength();
+    if (asked.isPresent() && (asked.get() < 1 || asked.get() > context)) {
+      throw new UsageException(
+          "--max-seq-length is %,d; the model reads 1 to %,d tokens"
+              .formatted(asked.get(), context));
+    }
+    return asked.orElse(context);
+  }
+
   Tokenizer tokenizer() {
     return tokenizer;
+  }
+
+  Optional<LoraAdapter> adapter() {
+    return adapter;
+  }
+
+  /** Whether the base has a head of its own for these labels. */
+  boolean baseClassifies() {
+    return baseClassifies;
   }
 
   /** With the adapter, if there is one. */

@@ -1,12 +1,27 @@
 package io.gatun.runtime.cli;
 
 import io.gatun.quant.checkpoint.Checkpoint;
+import io.gatun.runtime.adapter.AdapterConfigFile;
 import io.gatun.runtime.model.BaseConfig;
+import io.gatun.runtime.model.ClassifierConfig;
 import io.gatun.runtime.text.Tokenizer;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Optional;
 
-/** The tokenizer of a checkpoint, checked against its model. */
+/** What the files of a model are good for. */
 final class ModelFiles {
   private ModelFiles() {}
+
+  /** Whether a model, with its adapter if there is one, classifies; else it generates text. */
+  static boolean classify(Path model, Optional<Path> adapter) {
+    try (var files = Arena.ofConfined()) {
+      var checkpoint = Checkpoint.open(model, files);
+      return adapter
+          .map(folder -> AdapterConfigFile.classifies(folder, checkpoint))
+          .orElseGet(() -> ClassifierConfig.isClassifier(checkpoint));
+    }
+  }
 
   /**
    * Loads the tokenizer; refuses one that is not this model's.

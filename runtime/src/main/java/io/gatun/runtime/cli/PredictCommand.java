@@ -1,6 +1,5 @@
 package io.gatun.runtime.cli;
 
-import io.gatun.runtime.predict.Predictor;
 import io.gatun.runtime.train.DatasetException;
 import io.gatun.runtime.train.TextRow;
 import java.io.BufferedReader;
@@ -55,7 +54,7 @@ final class PredictCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     refuseEmptyTexts();
     try (var loaded = LoadedClassifier.open(model, adapter)) {
-      var predictor = predictor(loaded);
+      var predictor = loaded.predictor().withMaxLength(loaded.maxLength(maxLength));
       var lines = new PredictionLines(predictor, spec.commandLine().getOut());
       if (texts.isEmpty() && file.isEmpty() && isTerminal()) {
         converse(lines);
@@ -76,15 +75,6 @@ final class PredictCommand implements Callable<Integer> {
         throw new UsageException(
             "TEXT %d is empty, so there is nothing to classify".formatted(i + 1));
       }
-    }
-  }
-
-  private Predictor predictor(LoadedClassifier loaded) {
-    try {
-      var predictor = loaded.predictor();
-      return maxLength.map(predictor::withMaxLength).orElse(predictor);
-    } catch (IllegalArgumentException e) {
-      throw new UsageException("--max-seq-length: " + e.getMessage());
     }
   }
 

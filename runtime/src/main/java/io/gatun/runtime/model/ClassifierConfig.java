@@ -70,6 +70,22 @@ public record ClassifierConfig(
     return config;
   }
 
+  /**
+   * Whether a model can be nothing but a classifier: it has a head for labels, or is an encoder.
+   *
+   * @param checkpoint the files
+   * @return false for a language model, which may still become a classifier
+   */
+  public static boolean isClassifier(Checkpoint checkpoint) {
+    var values = new ConfigValues(checkpoint.config());
+    return EncoderReader.supports(values.modelType())
+        || checkpoint
+            .config()
+            .path("architectures")
+            .valueStream()
+            .anyMatch(name -> name.asString("").endsWith("ForSequenceClassification"));
+  }
+
   private static BackboneConfig backbone(Checkpoint checkpoint, ConfigValues values) {
     return EncoderReader.supports(values.modelType())
         ? new EncoderReader(values).read()

@@ -52,8 +52,18 @@ public record Labels(List<String> names, Problem problem) {
       throw new IllegalArgumentException(
           "a classifier has at least one label and at most %,d, not %,d".formatted(MOST, count));
     }
-    var names = IntStream.range(0, count).mapToObj(i -> "LABEL_" + i).toList();
+    var names = IntStream.range(0, count).mapToObj(String::valueOf).map(Labels::unnamed).toList();
     return new Labels(names, count == 1 ? Problem.REGRESSION : Problem.SINGLE_LABEL);
+  }
+
+  /**
+   * What a label is called that has no name.
+   *
+   * @param number of the label, from 0
+   * @return for example LABEL_0
+   */
+  public static String unnamed(String number) {
+    return "LABEL_" + number;
   }
 
   /**

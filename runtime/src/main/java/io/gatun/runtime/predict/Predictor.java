@@ -4,6 +4,7 @@ import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.model.Classifier;
 import io.gatun.runtime.model.ClassifierBatch;
 import io.gatun.runtime.model.ClassifierRow;
+import io.gatun.runtime.model.Loss;
 import io.gatun.runtime.model.PredictPass;
 import io.gatun.runtime.text.Encoding;
 import io.gatun.runtime.text.Tokenizer;
@@ -133,20 +134,28 @@ public final class Predictor {
    * @return a prediction for each, in their order
    */
   public List<Prediction> predict(List<Input> inputs) {
-    var encodings = inputs.stream().map(this::encode).toList();
-    var rows =
-        IntStream.range(0, inputs.size())
-            .mapToObj(i -> row(inputs.get(i), encodings.get(i)))
-            .toList();
-    var scores = scores(rows);
+    var rows = inputs.stream().map(this::row).toList();
+    var scores = run(rows).probabilities();
     var labels = classifier.config().labels();
     return IntStream.range(0, inputs.size())
-        .mapToObj(i -> new Prediction(labels, scores.get(i), cut(inputs.get(i), encodings.get(i))))
+        .mapToObj(i -> new Prediction(labels, scores.get(i), cut(inputs.get(i), rows.get(i))))
         .toList();
   }
 
-  private Encoding encode(Input input) {
-    return encode(input, maxLength);
+  /**
+   * The tokens of a text, as they are run.
+   *
+   * @param input a text or a pair; what is too long is cut
+   * @return a row without target
+   */
+  public ClassifierRow row(Input input) {
+    var encoding = encode(input, maxLength);
+    if (encoding.length() == 0) {
+      throw new IllegalArgumentException(
+          "the tokenizer leaves nothing of the text \"%s\", so there is nothing to classify"
+              .formatted(input.first()));
+    }
+    return ClassifierRow.unlabelled(encoding.ids(), encoding.typeIds());
   }
 
   private Encoding encode(Input input, int length) {
@@ -156,43 +165,37 @@ public final class Predictor {
         .orElseGet(() -> tokenizer.encodeText(input.first(), length));
   }
 
-  private static ClassifierRow row(Input input, Encoding encoding) {
-    if (encoding.length() == 0) {
-      throw new IllegalArgumentException(
-          "the tokenizer leaves nothing of the text \"%s\", so there is nothing to classify"
-              .formatted(input.first()));
-    }
-    return ClassifierRow.unlabelled(encoding.ids(), encoding.typeIds());
-  }
-
   /** Tokens that were cut; only a text that fills its room can have lost some. */
-  private int cut(Input input, Encoding encoding) {
-    return encoding.length() < maxLength
-        ? 0
-        : encode(input, Integer.MAX_VALUE).length() - encoding.length();
+  private int cut(Input input, ClassifierRow row) {
+    int length = row.ids().length;
+    return length < maxLength ? 0 : encode(input, Integer.MAX_VALUE).length() - length;
   }
 
   /**
-   * Scores of texts that are tokens already.
+   * Runs texts that are tokens already.
    *
    * @param rows not longer than the model's context
-   * @return for each the scores of {@link Prediction}, in their order
+   * @return for each its logits and scores, in their order; the loss of those with a target
    */
-  public List<float[]> scores(List<ClassifierRow> rows) {
+  public PredictPass.Result run(List<ClassifierRow> rows) {
     var batches = batches(rows);
+    float[][] logits = new float[rows.size()][];
     float[][] scores = new float[rows.size()][];
+    var loss = Loss.ZERO;
     try (var memory = Arena.ofConfined()) {
       int most = batches.stream().mapToInt(batch -> tokens(rows, batch)).max().orElse(1);
       var pass = PredictPass.allocate(classifier, adapter.stream().toList(), most, memory);
       for (var batch : batches) {
         var packed = ClassifierBatch.pack(batch.stream().map(rows::get).toList());
-        var own = pass.run(packed, adapter).probabilities();
-        for (int i = 0; i < own.size(); i++) {
-          scores[batch.get(i)] = finite(own.get(i));
+        var result = pass.run(packed, adapter);
+        for (int i = 0; i < batch.size(); i++) {
+          logits[batch.get(i)] = finite(result.logits().get(i));
+          scores[batch.get(i)] = result.probabilities().get(i);
         }
+        loss = loss.plus(result.loss());
       }
     }
-    return List.of(scores);
+    return new PredictPass.Result(List.of(logits), List.of(scores), loss);
   }
 
   /** Which texts run together: the longest first, so that what does not fit fails at once. */
@@ -222,14 +225,14 @@ public final class Predictor {
     return batch.stream().mapToInt(row -> rows.get(row).ids().length).sum();
   }
 
-  private static float[] finite(float[] scores) {
-    for (float score : scores) {
-      if (!Float.isFinite(score)) {
+  private static float[] finite(float[] logits) {
+    for (float logit : logits) {
+      if (!Float.isFinite(logit)) {
         throw new ArithmeticException(
-            "the model gives a text the score %s: the weights of the model or of its adapter are broken, or too large for the type of the computation"
-                .formatted(score));
+            "the model gives a text the logit %s: the weights of the model or of its adapter are broken, or too large for the type of the computation"
+                .formatted(logit));
       }
     }
-    return scores;
+    return logits;
   }
 }

@@ -1,7 +1,9 @@
 package io.gatun.runtime.train;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -75,6 +77,19 @@ public final class ConfusionMatrix {
    * @return from 0 to 1
    */
   public double macroF1() {
+    return byLabel().stream()
+        .filter(LabelCount::occurs)
+        .mapToDouble(LabelCount::f1)
+        .average()
+        .orElseThrow();
+  }
+
+  /**
+   * How often each label was right and wrong.
+   *
+   * @return a count for each label, by index
+   */
+  public List<LabelCount> byLabel() {
     LabelCount[] counts = new LabelCount[names.size()];
     Arrays.fill(counts, LabelCount.ZERO);
     for (int row = 0; row < actual.length; row++) {
@@ -85,11 +100,38 @@ public final class ConfusionMatrix {
         counts[actual[row]] = counts[actual[row]].plus(new LabelCount(0, 0, 1));
       }
     }
-    return Arrays.stream(counts)
-        .filter(LabelCount::occurs)
-        .mapToDouble(LabelCount::f1)
-        .average()
-        .orElseThrow();
+    return List.of(counts);
+  }
+
+  /**
+   * A label that was taken for another.
+   *
+   * @param actual name of the label that rows have
+   * @param predicted name of the label that they were given
+   * @param rows how many
+   */
+  public record Confusion(String actual, String predicted, long rows) {}
+
+  /**
+   * The labels that were taken for others.
+   *
+   * @return most rows first, equal numbers in the order of the labels
+   */
+  public List<Confusion> confusions() {
+    var counts = new TreeMap<Long, Long>(); // by actual * labels + predicted
+    for (int row = 0; row < actual.length; row++) {
+      if (actual[row] != predicted[row]) {
+        counts.merge((long) actual[row] * names.size() + predicted[row], 1L, Long::sum);
+      }
+    }
+    return counts.entrySet().stream()
+        .map(entry ->
+            new Confusion(
+                names.get((int) (entry.getKey() / names.size())),
+                names.get((int) (entry.getKey() % names.size())),
+                entry.getValue()))
+        .sorted(Comparator.comparing((Confusion confusion) -> -confusion.rows()))
+        .toList();
   }
 
   /**

@@ -128,12 +128,20 @@ final class LabelReader {
 
   private int place(LabelledText text, String name) {
     return Optional.ofNullable(places.get(name))
+        .or(() -> unnamed(text, name))
         .orElseThrow(() ->
             text.place()
                 .error(
                     "the label \"%s\" does not occur in the rows that were trained on (%s); remove"
                         + " the row, or train on rows with that label.",
                     name, known()));
+  }
+
+  /** Of a model whose labels have no names of their own, an integer is the number of a label. */
+  private Optional<Integer> unnamed(LabelledText text, String name) {
+    return text.hasIntegers()
+        ? Optional.ofNullable(places.get(Labels.unnamed(name)))
+        : Optional.empty();
   }
 
   private String known() {

@@ -173,7 +173,7 @@ final class LanguageTask implements Task {
       figures.put(Metric.PERPLEXITY, Math.exp(loss.mean()));
       held.questions()
           .ifPresent(questions -> figures.put(Metric.EXACT_MATCH, exactMatch(questions)));
-      return new Scores(figures, Optional.empty());
+      return new Scores(figures, List.of(), Optional.empty());
     }
 
     private double exactMatch(ExactMatch questions) {

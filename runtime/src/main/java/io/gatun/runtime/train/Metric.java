@@ -82,6 +82,15 @@ public enum Metric {
   }
 
   /**
+   * The name, for people.
+   *
+   * @return for example {@code macro F1}
+   */
+  public String title() {
+    return title;
+  }
+
+  /**
    * A value with its name, for people.
    *
    * @param value the value

@@ -7,10 +7,14 @@ import java.util.List;
  * How well labels were found where several apply together, as scikit-learn's {@code f1_score} with
  * {@code zero_division=0}.
  *
- * @param microF1 F1 of all labels counted together
- * @param macroF1 mean of the F1 of each label; a label that no row has or was given counts as 0
+ * @param byLabel how often each label was right and wrong, at least one
  */
-public record MultiLabelScore(double microF1, double macroF1) {
+public record MultiLabelScore(List<LabelCount> byLabel) {
+  /** Copies the counts. */
+  public MultiLabelScore {
+    byLabel = List.copyOf(byLabel);
+  }
+
   /**
    * Scores rows.
    *
@@ -29,9 +33,7 @@ public record MultiLabelScore(double microF1, double macroF1) {
     for (int row = 0; row < actual.size(); row++) {
       add(counts, actual.get(row), predicted.get(row));
     }
-    var all = Arrays.stream(counts).reduce(LabelCount.ZERO, LabelCount::plus);
-    double macro = Arrays.stream(counts).mapToDouble(LabelCount::f1).average().orElseThrow();
-    return new MultiLabelScore(all.f1(), macro);
+    return new MultiLabelScore(List.of(counts));
   }
 
   private static void add(LabelCount[] counts, boolean[] actual, boolean[] predicted) {
@@ -42,5 +44,23 @@ public record MultiLabelScore(double microF1, double macroF1) {
           counts[label].plus(
               new LabelCount(has && given ? 1 : 0, given && !has ? 1 : 0, has && !given ? 1 : 0));
     }
+  }
+
+  /**
+   * F1 of all labels counted together.
+   *
+   * @return from 0 to 1
+   */
+  public double microF1() {
+    return byLabel.stream().reduce(LabelCount.ZERO, LabelCount::plus).f1();
+  }
+
+  /**
+   * Mean of the F1 of each label; that of a label that no row has or was given is 0.
+   *
+   * @return from 0 to 1
+   */
+  public double macroF1() {
+    return byLabel.stream().mapToDouble(LabelCount::f1).average().orElseThrow();
   }
 }

@@ -3,6 +3,7 @@ package io.gatun.runtime.train;
 import io.gatun.runtime.model.Labels;
 import io.gatun.runtime.model.Loss;
 import io.gatun.runtime.model.Target;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
@@ -14,10 +15,18 @@ import java.util.Set;
  * What an evaluation yields.
  *
  * @param figures at least one
+ * @param byLabel how often each label was right and wrong; none where there are no labels
  * @param confusion which labels were taken for which, where a row has one label
  */
-record Scores(Map<Metric, Double> figures, Optional<ConfusionMatrix> confusion) {
+public record Scores(
+    Map<Metric, Double> figures, List<LabelCount> byLabel, Optional<ConfusionMatrix> confusion) {
   private static final float APPLIES = 0.5f; // a label that is more probable than not
+
+  /** Copies the figures, in the order of {@link Metric}, and the counts. */
+  public Scores {
+    figures = Collections.unmodifiableMap(new EnumMap<>(figures));
+    byLabel = List.copyOf(byLabel);
+  }
 
   /** The figures of rows with such labels. */
   static Set<Metric> metrics(Labels labels) {
@@ -38,7 +47,7 @@ record Scores(Map<Metric, Double> figures, Optional<ConfusionMatrix> confusion) 
    * @param loss over all rows
    * @return the figures
    */
-  static Scores of(Labels labels, List<Target> actual, List<float[]> predicted, Loss loss) {
+  public static Scores of(Labels labels, List<Target> actual, List<float[]> predicted, Loss loss) {
     var figures = new EnumMap<Metric, Double>(Metric.class);
     figures.put(Metric.LOSS, loss.mean());
     return switch (labels.problem()) {
@@ -48,7 +57,7 @@ record Scores(Map<Metric, Double> figures, Optional<ConfusionMatrix> confusion) 
         var confusion = ConfusionMatrix.of(labels.names(), right, given);
         figures.put(Metric.ACCURACY, confusion.accuracy());
         figures.put(Metric.F1, confusion.macroF1());
-        yield new Scores(figures, Optional.of(confusion));
+        yield new Scores(figures, confusion.byLabel(), Optional.of(confusion));
       }
       case MULTI_LABEL -> {
         var score =
@@ -57,7 +66,7 @@ record Scores(Map<Metric, Double> figures, Optional<ConfusionMatrix> confusion) 
                 predicted.stream().map(Scores::applying).toList());
         figures.put(Metric.F1, score.macroF1());
         figures.put(Metric.MICRO_F1, score.microF1());
-        yield new Scores(figures, Optional.empty());
+        yield new Scores(figures, score.byLabel(), Optional.empty());
       }
       case REGRESSION -> {
         if (labels.size() == 1) {
@@ -65,7 +74,7 @@ record Scores(Map<Metric, Double> figures, Optional<ConfusionMatrix> confusion) 
           double[] given = predicted.stream().mapToDouble(values -> values[0]).toArray();
           figures.put(Metric.PEARSON, RegressionScore.of(right, given).pearson());
         }
-        yield new Scores(figures, Optional.empty());
+        yield new Scores(figures, List.of(), Optional.empty());
       }
     };
   }

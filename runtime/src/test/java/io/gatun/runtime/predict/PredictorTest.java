@@ -271,7 +271,7 @@ class PredictorTest {
               assertThrows(
                   ArithmeticException.class,
                   () -> Predictor.of(tiny.classifier(), tiny.tokenizer(), broken).predict("a"));
-          assertTrue(noNumber.getMessage().contains("the score NaN"), noNumber.getMessage());
+          assertTrue(noNumber.getMessage().contains("the logit NaN"), noNumber.getMessage());
           var bare =
               TinyClassifier.load(
                   "bare/tiny_bert", Labels.of("a", "b"), DType.F32, tiny.device(), tiny.arena());

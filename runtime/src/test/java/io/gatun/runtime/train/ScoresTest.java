@@ -6,8 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.ops.Tolerance;
+import io.gatun.runtime.model.Labels;
+import io.gatun.runtime.model.Problem;
+import io.gatun.runtime.model.Target;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -85,9 +89,10 @@ class ScoresTest {
   @Test
   void ofSeveralLabelsOneThatDoesNotOccurCountsAsZero() {
     var score = MultiLabelScore.of(List.of(several(0)), List.of(several(0)));
-    assertEquals(new MultiLabelScore(1, 1 / 3.0), score);
-    assertEquals(
-        new MultiLabelScore(0, 0), MultiLabelScore.of(List.of(several()), List.of(several())));
+    assertEquals(1, score.microF1());
+    assertEquals(1 / 3.0, score.macroF1());
+    var none = MultiLabelScore.of(List.of(several()), List.of(several()));
+    assertEquals(0, none.microF1() + none.macroF1());
   }
 
   @Test
@@ -111,5 +116,50 @@ class ScoresTest {
     assertThrows(IllegalArgumentException.class, () -> MultiLabelScore.of(List.of(), List.of()));
     assertThrows(
         IllegalArgumentException.class, () -> RegressionScore.of(new double[1], new double[0]));
+  }
+
+  @Test
+  void labelsOneByOne() {
+    var matrix =
+        ConfusionMatrix.of(THREE, new int[] {0, 1, 2, 0, 1, 0}, new int[] {0, 2, 1, 0, 0, 2});
+    var a = matrix.byLabel().getFirst();
+    assertEquals(new LabelCount(2, 1, 1), a);
+    assertEquals(3, a.support());
+    assertEquals(2 / 3.0, a.precision());
+    assertEquals(2 / 3.0, a.recall());
+    assertEquals(2 / 3.0, a.f1());
+    var none = new LabelCount(0, 0, 0);
+    assertEquals(0, none.precision() + none.recall() + none.f1());
+    assertEquals(
+        List.of("a c 1", "b a 1", "b c 1", "c b 1"),
+        matrix.confusions().stream()
+            .map(c -> c.actual() + " " + c.predicted() + " " + c.rows())
+            .toList());
+    var twice = ConfusionMatrix.of(THREE, new int[] {0, 2, 2}, new int[] {1, 0, 0});
+    assertEquals(
+        List.of(
+            new ConfusionMatrix.Confusion("c", "a", 2), new ConfusionMatrix.Confusion("a", "b", 1)),
+        twice.confusions());
+  }
+
+  @Test
+  void theSameAnswerForEveryRow() {
+    var labels = Labels.of("a", "b", "c");
+    var frequent =
+        Baseline.of(labels, List.of(new Target.Label(1), new Target.Label(2), new Target.Label(1)));
+    assertEquals("most frequent label (b)", frequent.name());
+    assertEquals(Set.of(Metric.ACCURACY, Metric.F1), frequent.figures().keySet());
+    assertEquals(2 / 3.0, frequent.figures().get(Metric.ACCURACY), TOLERANCE);
+    assertEquals(0.8 / 2, frequent.figures().get(Metric.F1), TOLERANCE);
+    var several =
+        Baseline.of(
+            labels.withProblem(Problem.MULTI_LABEL),
+            List.of(new Target.Values(1, 0, 1), new Target.Values(0, 0, 1)));
+    assertEquals("most frequent label (c)", several.name());
+    assertEquals(0.8, several.figures().get(Metric.MICRO_F1), TOLERANCE);
+    var mean =
+        Baseline.of(Labels.count(1), List.of(new Target.Values(1), new Target.Values(2)));
+    assertEquals("mean (1.500)", mean.name());
+    assertEquals(0.25, mean.figures().get(Metric.LOSS), TOLERANCE);
   }
 }
