@@ -2,6 +2,11 @@ package io.gatun.runtime.cli;
 
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.quant.checkpoint.TensorInfo;
+import io.gatun.runtime.adapter.AdapterConfigFile;
+import io.gatun.runtime.adapter.LabelsFile;
+import io.gatun.runtime.model.ClassifierConfig;
+import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.model.Labels;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -22,6 +27,8 @@ import picocli.CommandLine.Spec;
     description = "Lists the tensors and counts the parameters of a model or an adapter.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
+  private static final int SHOWN = 20; // labels in a line
+
   @Spec private CommandSpec spec;
 
   @Parameters(
@@ -48,17 +55,49 @@ final class InspectCommand implements Callable<Integer> {
       if (!summary) {
         list(out, tensors);
       }
-      long count = parameters(tensors);
-      if (!isAdapter) {
-        out.printf(Locale.ROOT, "%s: %,d parameters%n", kind(tensors), count);
-      } else if (base.isPresent()) {
-        out.println(
-            TrainableParameters.line(count, parameters(Checkpoint.open(base.get(), files))));
+      if (isAdapter) {
+        adapter(out, parameters(tensors), files);
       } else {
-        out.printf(Locale.ROOT, "adapter: %,d parameters%n", count);
+        out.printf(Locale.ROOT, "%s: %,d parameters%n", kind(tensors), parameters(tensors));
+        if (ClassifierConfig.isClassifier(tensors)) {
+          classifier(out, tensors);
+        }
       }
     }
     return 0;
+  }
+
+  private void adapter(PrintWriter out, long count, Arena files) {
+    if (base.isPresent()) {
+      var checkpoint = Checkpoint.open(base.get(), files);
+      var config =
+          AdapterConfigFile.classifies(path, checkpoint)
+              ? ClassifierConfig.of(checkpoint, LabelsFile.of(path, checkpoint))
+              : DecoderConfig.of(checkpoint);
+      out.println(TrainableParameters.line(count, config));
+    } else {
+      out.printf(Locale.ROOT, "adapter: %,d parameters%n", count);
+    }
+    LabelsFile.read(path).ifPresent(labels -> out.println(line(labels)));
+  }
+
+  private static void classifier(PrintWriter out, Checkpoint model) {
+    var config = ClassifierConfig.of(model, Labels.of(model));
+    out.println(
+        config.newModules().isEmpty()
+            ? line(config.labels())
+            : "no head for labels: an adapter brings " + String.join(" and ", config.newModules()));
+  }
+
+  private static String line(Labels labels) {
+    int more = labels.size() - SHOWN;
+    String names = labels.names().stream().limit(SHOWN).collect(Collectors.joining(", "));
+    return "%d labels (%s): %s%s"
+        .formatted(
+            labels.size(),
+            labels.problem().configName(),
+            names,
+            more > 0 ? " and %d more".formatted(more) : "");
   }
 
   private static void list(PrintWriter out, Checkpoint tensors) {
@@ -77,7 +116,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   /** Elements of all tensors that are parameters of the model. */
-  static long parameters(Checkpoint tensors) {
+  private static long parameters(Checkpoint tensors) {
     return tensors.names().stream()
         .filter(name -> !name.equals("rope_freqs.weight") && !name.endsWith("position_ids"))
         .map(tensors::info)

@@ -50,10 +50,6 @@ record Outputs(List<int[]> texts, List<float[]> logits, List<List<float[]>> hidd
     return new Outputs(texts, logits, hidden);
   }
 
-  int positions() {
-    return logits.size();
-  }
-
   /** A line of the table: how far another model's logits are from these. */
   String line(String name, Outputs other) {
     var difference = new LogitDifference();

@@ -83,8 +83,8 @@ final class TrainCommand implements Callable<Integer> {
               case ClassifierConfig own -> classifier(checkpoint, own, tokenizer, device, memory);
               case BackboneConfig own -> language(checkpoint, own, tokenizer, device, memory);
             };
-        long base = InspectCommand.parameters(checkpoint);
-        out.println(TrainableParameters.line(run.adapter().parameterCount(), base));
+        out.println(
+            TrainableParameters.line(run.adapter().parameterCount(), run.adapter().base()));
         out.flush();
         var result = train(run, settings);
         result.remarks().forEach(out::println);

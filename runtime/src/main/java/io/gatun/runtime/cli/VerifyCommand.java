@@ -2,15 +2,9 @@ package io.gatun.runtime.cli;
 
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
-import io.gatun.runtime.adapter.LoraAdapter;
-import io.gatun.runtime.model.Decoder;
-import io.gatun.runtime.model.DecoderConfig;
-import io.gatun.runtime.text.Tokenizer;
-import io.gatun.runtime.train.Row;
-import java.io.PrintWriter;
+import io.gatun.runtime.adapter.AdapterConfigFile;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -29,12 +23,6 @@ import picocli.CommandLine.Spec;
             + " adapter beside it, in fp32 arithmetic, for every way of merging.",
     mixinStandardHelpOptions = true)
 final class VerifyCommand implements Callable<Integer> {
-  private static final List<String> TEXTS =
-      List.of(
-          "The capital of France is Paris, and the river that runs through it is the Seine.",
-          "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n",
-          "Water boils at 100 degrees Celsius at sea level; higher up it boils sooner.");
-
   @Parameters(index = "0", paramLabel = "MODEL", description = "The base model.")
   private Path model;
 
@@ -70,107 +58,52 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var out = spec.commandLine().getOut();
     try (var device = format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, files);
-      var texts = texts(checkpoint);
-      var trained = Decoder.load(checkpoint, format.format(), FormatOptions.EXACT, device, memory);
-      var adapter = LoraAdapter.load(adapterPath, trained, memory);
-      var reference = Outputs.of(trained, Optional.of(adapter), texts);
-      out.printf("Unmerged: %s base with the adapter beside it, fp32 arithmetic.%n", format.name());
-      out.printf("%d texts, %d positions.%n%n", texts.size(), reference.positions());
-      out.println(Outputs.HEADER);
-      compare(
-          out, "the base as trained, kept in f32", reference, trained, adapter, WeightFormat.f32());
-      compare(
-          out,
-          "the base as trained, kept in bf16",
-          reference,
-          trained,
-          adapter,
-          WeightFormat.bf16());
-      compareOriginal(out, checkpoint, reference, adapter);
+      if (AdapterConfigFile.classifies(adapterPath, checkpoint)) {
+        if (perLayer) {
+          throw new UsageException("--per-layer is for language models; this is a classifier");
+        }
+        var texts = VerifyTexts.inputs(prompts, data, rows);
+        try (var kind =
+            ClassifierVerification.of(checkpoint, adapterPath, texts, device, memory)) {
+          compare(kind, checkpoint, memory);
+        }
+      } else {
+        var texts = VerifyTexts.tokens(checkpoint, prompts, data, rows);
+        var kind =
+            DecoderVerification.of(checkpoint, adapterPath, texts, perLayer, device, memory);
+        compare(kind, checkpoint, memory);
+      }
     }
     return 0;
   }
 
-  private void compare(
-      PrintWriter out,
-      String name,
-      Outputs reference,
-      Decoder base,
-      LoraAdapter adapter,
-      WeightFormat kept) {
-    try (var memory = Arena.ofShared()) {
-      var merged = base.merged(adapter, kept, memory);
-      var outputs = Outputs.of(merged, Optional.empty(), reference.texts());
-      out.println(reference.line(name, outputs));
-      if (perLayer) {
-        reference.layers(outputs).forEach(out::println);
-      }
-      out.flush();
-    }
-  }
-
-  /** Into the weights as they are in the file, before they were quantized for training. */
-  private void compareOriginal(
-      PrintWriter out, Checkpoint checkpoint, Outputs reference, LoraAdapter adapter) {
+  private <M, O> void compare(Verification<M, O> kind, Checkpoint checkpoint, Arena memory) {
+    var out = spec.commandLine().getOut();
+    var trained = kind.load(format.format(), memory);
+    var reference = kind.unmerged(trained);
+    out.printf("Unmerged: %s base with the adapter beside it, fp32 arithmetic.%n", format.name());
+    out.printf("%s.%n%n%s%n", kind.subject(), kind.header());
+    merge(kind, "the base as trained", trained, reference);
     if (checkpoint.names().stream().anyMatch(name -> checkpoint.fourBit(name).isPresent())) {
       out.println("The original weights are not in this checkpoint: it is stored in 4 bit.");
       return;
     }
-    try (var memory = Arena.ofShared()) {
-      var device = adapter.parameters().buffer().device();
-      var original =
-          Decoder.load(checkpoint, WeightFormat.f32(), FormatOptions.EXACT, device, memory);
-      compare(
-          out,
-          "the original weights, kept in f32",
-          reference,
-          original,
-          adapter,
-          WeightFormat.f32());
-      compare(
-          out,
-          "the original weights, kept in bf16",
-          reference,
-          original,
-          adapter,
-          WeightFormat.bf16());
+    // as they are in the file, before they were quantized for training
+    try (var original = Arena.ofShared()) {
+      merge(kind, "the original weights", kind.load(WeightFormat.f32(), original), reference);
     }
   }
 
-  private List<int[]> texts(Checkpoint checkpoint) {
-    try (var tokenizer = ModelFiles.tokenizer(checkpoint, DecoderConfig.of(checkpoint))) {
-      var texts = new ArrayList<String>(prompts);
-      data.ifPresent(file ->
-          Row.forEach(
-              file,
-              row -> {
-                if (texts.size() < prompts.size() + rows) {
-                  texts.add(text(tokenizer, row));
-                }
-              }));
-      return (texts.isEmpty() ? TEXTS : texts)
-          .stream()
-              .map(text -> tokenizer.encode(text, false))
-              .filter(ids -> ids.length > 0)
-              .toList();
-    }
-  }
-
-  private static String text(Tokenizer tokenizer, Row row) {
-    return switch (row) {
-      case Row.Text(_, String text) -> text;
-      case Row.Completion(_, String prompt, String completion) -> prompt + completion;
-      case Row.Chat(_, var messages, _) -> Prompts.render(tokenizer, messages);
-      case Row.ChatCompletion(_, var prompt, var completion, _) -> {
-        var all = new ArrayList<>(prompt);
-        all.addAll(completion);
-        yield Prompts.render(tokenizer, all);
-      }
-    };
+  private <M, O> void merge(Verification<M, O> kind, String into, M base, O reference) {
+    var out = spec.commandLine().getOut();
+    kind.lines(into + ", kept in f32", reference, kind.merged(base, WeightFormat.f32()))
+        .forEach(out::println);
+    kind.lines(into + ", kept in bf16", reference, kind.merged(base, WeightFormat.bf16()))
+        .forEach(out::println);
+    out.flush();
   }
 }

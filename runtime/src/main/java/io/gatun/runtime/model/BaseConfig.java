@@ -94,6 +94,17 @@ public sealed interface BaseConfig permits BackboneConfig, ClassifierConfig {
   Map<String, List<Long>> tensors();
 
   /**
+   * Numbers in the model.
+   *
+   * @return elements of all its tensors
+   */
+  default long parameters() {
+    return tensors().values().stream()
+        .mapToLong(shape -> shape.stream().mapToLong(Long::longValue).reduce(1, (a, b) -> a * b))
+        .sum();
+  }
+
+  /**
    * What an adapter's configuration without target modules means.
    *
    * @return ends of module paths; empty where PEFT has no default for such models

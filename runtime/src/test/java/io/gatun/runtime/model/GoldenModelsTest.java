@@ -59,6 +59,22 @@ public class GoldenModelsTest {
             }));
   }
 
+  @Test
+  void shapesCountTheParametersOfTheFiles() {
+    Golden.folders("models", "config.json")
+        .run(c -> {
+          try (var arena = Arena.ofConfined()) {
+            var files = Checkpoint.open(c.path(), arena);
+            var config =
+                isClassifier(c)
+                    ? ClassifierConfig.of(files, Labels.of(files))
+                    : DecoderConfig.of(files);
+            long elements = files.names().stream().mapToLong(n -> files.info(n).elements()).sum();
+            assertEquals(elements, config.parameters());
+          }
+        });
+  }
+
   private static Path io(Path gguf) {
     return gguf.resolveSibling(gguf.getFileName().toString().replace(".gguf", ".io.safetensors"));
   }
