@@ -13,12 +13,12 @@ final class FormatOptions {
 
   @Option(
       names = {"--quantization", "--bnb-4bit-quant-type"},
-      defaultValue = "nf4",
       paramLabel = "FORMAT",
       description =
           "Numbers of the linear layers: nf4 (double quantization), nf4-single, fp4, fp4-single,"
-              + " bf16, f32. Layers stored in 4 bit stay as they are. Default: ${DEFAULT-VALUE}.")
-  private String quantization;
+              + " bf16, f32. Layers stored in 4 bit stay as they are. Default: nf4; those of"
+              + " --dtype for a classifier that has its own head and no adapter.")
+  private Optional<String> quantization;
 
   @Option(
       names = {"--threads", "-t"},
@@ -29,11 +29,20 @@ final class FormatOptions {
 
   /** As the user named it. */
   String name() {
-    return quantization;
+    return quantization.orElse("nf4");
   }
 
   WeightFormat format() {
-    return switch (quantization) {
+    return format(name());
+  }
+
+  /** The format that was asked for, else another. */
+  WeightFormat formatOr(WeightFormat other) {
+    return quantization.map(FormatOptions::format).orElse(other);
+  }
+
+  private static WeightFormat format(String name) {
+    return switch (name) {
       case "nf4" -> WeightFormat.nf4(true);
       case "nf4-single" -> WeightFormat.nf4(false);
       case "fp4" -> WeightFormat.fp4(true);
@@ -43,7 +52,7 @@ final class FormatOptions {
       default ->
           throw new UsageException(
               "--quantization is '%s'; it must be nf4, nf4-single, fp4, fp4-single, bf16 or f32"
-                  .formatted(quantization));
+                  .formatted(name));
     };
   }
 

@@ -1,6 +1,8 @@
 package io.gatun.runtime.cli;
 
+import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
+import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LabelsFile;
 import io.gatun.runtime.adapter.LoraAdapter;
@@ -56,9 +58,9 @@ final class LoadedClassifier implements AutoCloseable {
       var adapter = lora.path.map(path -> LoraAdapter.load(path, config, device, memory));
       var tokenizer = ModelFiles.tokenizer(checkpoint, config);
       try {
-        var classifier =
-            Classifier.load(
-                checkpoint, labels, options.format.format(), options.compute(), device, memory);
+        var compute = options.compute();
+        var format = lora.path.isPresent() ? options.format.format() : asTrained(options);
+        var classifier = Classifier.load(checkpoint, labels, format, compute, device, memory);
         boolean alone = config.newModules().isEmpty() && labels.equals(Labels.of(checkpoint));
         return new LoadedClassifier(device, memory, tokenizer, classifier, adapter, alone);
       } catch (RuntimeException e) {
@@ -70,6 +72,12 @@ final class LoadedClassifier implements AutoCloseable {
       device.close();
       throw e;
     }
+  }
+
+  /** A head without adapter, perhaps of a merged model, is exact on weights of no fewer bits. */
+  private static WeightFormat asTrained(ModelOptions options) {
+    return options.format.formatOr(
+        options.compute() == DType.F32 ? WeightFormat.f32() : WeightFormat.bf16());
   }
 
   private static void requireHead(ModelOptions options, ClassifierConfig config) {

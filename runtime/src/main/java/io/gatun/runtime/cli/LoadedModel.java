@@ -37,6 +37,7 @@ final class LoadedModel implements AutoCloseable {
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(options.path, files);
+      ModelFiles.requireGenerator(checkpoint, lora.path);
       var tokenizer = ModelFiles.tokenizer(checkpoint, DecoderConfig.of(checkpoint));
       try {
         var decoder =

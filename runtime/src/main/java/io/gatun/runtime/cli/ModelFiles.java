@@ -16,10 +16,22 @@ final class ModelFiles {
   /** Whether a model, with its adapter if there is one, classifies; else it generates text. */
   static boolean classify(Path model, Optional<Path> adapter) {
     try (var files = Arena.ofConfined()) {
-      var checkpoint = Checkpoint.open(model, files);
-      return adapter
-          .map(folder -> AdapterConfigFile.classifies(folder, checkpoint))
-          .orElseGet(() -> ClassifierConfig.isClassifier(checkpoint));
+      return classify(Checkpoint.open(model, files), adapter);
+    }
+  }
+
+  private static boolean classify(Checkpoint checkpoint, Optional<Path> adapter) {
+    return adapter
+        .map(folder -> AdapterConfigFile.classifies(folder, checkpoint))
+        .orElseGet(() -> ClassifierConfig.isClassifier(checkpoint));
+  }
+
+  /** Refuses a model that does not generate text, or whose adapter does not. */
+  static void requireGenerator(Checkpoint checkpoint, Optional<Path> adapter) {
+    if (classify(checkpoint, adapter)) {
+      throw new UsageException(
+          "%s is for classifying, not for generating text; ask it with 'gatun predict'"
+              .formatted(adapter.orElse(checkpoint.path())));
     }
   }
 

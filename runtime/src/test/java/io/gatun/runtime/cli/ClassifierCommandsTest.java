@@ -59,7 +59,6 @@ class ClassifierCommandsTest {
 
   private static List<JsonNode> predict(Object... flags) {
     var args = new ArrayList<Object>(List.of("predict", "--dtype", "f32"));
-    args.addAll(List.of("--quantization", "f32"));
     args.addAll(List.of(flags));
     args.addAll(List.of("a cat", "Hello, world!", "is it?"));
     return run(args.toArray()).succeeds().out().lines()
@@ -76,9 +75,7 @@ class ClassifierCommandsTest {
 
   private void merges(Path base, Path lora, List<String> names) throws IOException {
     Path merged = folder.resolve("merged-" + names.getFirst());
-    run("merge", "-m", base, "--adapter-path", lora, "-o", merged, "--dtype", "f32",
-            "--quantization", "f32")
-        .succeeds();
+    run("merge", "-m", base, "--adapter-path", lora, "-o", merged, "--dtype", "f32").succeeds();
     var beside = predict("-m", base, "--adapter-path", lora);
     var alone = predict("-m", merged);
     for (int i = 0; i < beside.size(); i++) {
@@ -96,6 +93,13 @@ class ClassifierCommandsTest {
     var inspected = run("inspect", "--summary", merged).succeeds();
     String labels = "3 labels (single_label_classification): " + String.join(", ", names);
     assertTrue(inspected.out().contains(labels), inspected.out());
+  }
+
+  @Test
+  void aClassifierGeneratesNothing() {
+    run("generate", "-m", model, "-p", "x").fails(2, model + " is for classifying");
+    run("chat", "-m", bare, "--adapter-path", adapter)
+        .fails(2, adapter + " is for classifying", "gatun predict");
   }
 
   @Test
