@@ -3,6 +3,7 @@ module io.gatun.runtime {
   requires transitive io.gatun.quant;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
+  requires java.net.http;
   requires info.picocli;
   requires me.tongfei.progressbar;
   requires ai.djl.tokenizers;
@@ -11,6 +12,7 @@ module io.gatun.runtime {
 
   exports io.gatun.runtime.adapter;
   exports io.gatun.runtime.generate;
+  exports io.gatun.runtime.hub;
   exports io.gatun.runtime.model;
   exports io.gatun.runtime.predict;
   exports io.gatun.runtime.text;

@@ -32,7 +32,8 @@ class ModuleRulesTest {
           "io.gatun.runtime.train",
           "io.gatun.runtime.generate",
           "io.gatun.runtime.predict",
-          "io.gatun.runtime.text");
+          "io.gatun.runtime.text",
+          "io.gatun.runtime.hub");
 
   private static final Pattern FORBIDDEN_NAME =
       Pattern.compile(".*(Provider|Factory|Manager|Registry|Util|Utils|Helper|Impl)");

@@ -8,7 +8,7 @@ import picocli.CommandLine.Option;
 final class AdapterOption {
   @Option(
       names = {"--adapter-path", "--adapter"},
-      paramLabel = "DIR",
-      description = "A PEFT adapter folder to run with the model.")
+      paramLabel = "ADAPTER",
+      description = "Run the model with it. " + HubOption.ADAPTER)
   Optional<Path> path;
 }

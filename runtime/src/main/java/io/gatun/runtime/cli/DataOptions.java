@@ -27,7 +27,8 @@ final class DataOptions {
       description =
           "JSONL rows: text, prompt/completion, messages, alpaca or sharegpt; for classification"
               + " text and label, or text1, text2 and label. Or a folder with train.jsonl and"
-              + " perhaps valid.jsonl.")
+              + " perhaps valid.jsonl, or such a repository of the Hugging Face hub, org/name or"
+              + " org/name:file.jsonl.")
   private Path data;
 
   @Option(
@@ -79,6 +80,12 @@ final class DataOptions {
   record LabelledRows(
       ClassificationData training, Optional<ClassificationData> heldOut, List<String> report) {}
 
+  /** Downloads what is on the hub; before anything else is asked here. */
+  void fetch(HubOption hub) {
+    data = hub.data(data);
+    valid = valid.map(hub::rows);
+  }
+
   /** Whether rows are held out. */
   boolean hasHeldOut() {
     return split.isPresent() || heldOutFile().isPresent();
@@ -123,11 +130,11 @@ final class DataOptions {
    * @param context most tokens that the model reads
    * @param seed of the choice of held-out rows
    */
-  LabelledRows readLabelled(
-      Tokenizer tokenizer, Optional<Labels> known, int context, long seed) {
+  LabelledRows readLabelled(Tokenizer tokenizer, Optional<Labels> known, int context, long seed) {
     requireOneSource();
     if (!maskPrompt) {
-      throw new UsageException("--no-mask-prompt is for language models; rows have no prompts here");
+      throw new UsageException(
+          "--no-mask-prompt is for language models; rows have no prompts here");
     }
     int length = maxLength.orElse(context);
     var encoder = TextEncoder.of(tokenizer);
@@ -141,8 +148,7 @@ final class DataOptions {
       return new LabelledRows(parts.rows(), Optional.of(parts.heldOut()), report);
     }
     var heldOut =
-        heldOutFile()
-            .map(file -> ClassificationData.heldOut(file, all.labels(), encoder, length));
+        heldOutFile().map(file -> ClassificationData.heldOut(file, all.labels(), encoder, length));
     heldOut.ifPresent(rows -> report(rows.statistics(), report));
     return new LabelledRows(all, heldOut, report);
   }

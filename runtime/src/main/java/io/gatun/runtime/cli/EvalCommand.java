@@ -57,8 +57,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = {"--max-seq-length", "--max-length"},
       paramLabel = "N",
-      description =
-          "Cut texts to classify after this many tokens. Default: what the model reads.")
+      description = "Cut texts to classify after this many tokens. Default: what the model reads.")
   private Optional<Integer> maxLength;
 
   @Option(
@@ -80,7 +79,9 @@ final class EvalCommand implements Callable<Integer> {
     }
     boolean classify =
         task.map(TrainTask.CLASSIFICATION::equals)
-            .orElseGet(() -> ModelFiles.classify(model.path, adapter.path));
+            .orElseGet(() ->
+                ModelFiles.classify(
+                    model.hub.model(model.path), adapter.path.map(model.hub::adapter)));
     if (classify) {
       label();
     } else {
@@ -95,9 +96,8 @@ final class EvalCommand implements Callable<Integer> {
     }
     var out = spec.commandLine().getOut();
     try (var loaded = LoadedClassifier.open(model, adapter)) {
-      var evaluation =
-          new ClassifierEvaluation(loaded, loaded.maxLength(maxLength), noBase, show);
-      data.forEach(file -> evaluation.run(file, out));
+      var evaluation = new ClassifierEvaluation(loaded, loaded.maxLength(maxLength), noBase, show);
+      data.forEach(file -> evaluation.run(model.hub.rows(file), out));
     }
   }
 
@@ -107,7 +107,8 @@ final class EvalCommand implements Callable<Integer> {
     }
     var out = spec.commandLine().getOut();
     try (var loaded = LoadedModel.open(model, adapter)) {
-      for (Path file : data) {
+      for (Path name : data) {
+        var file = model.hub.rows(name);
         var questions = questions(loaded, file);
         var line = new StringBuilder();
         if (!noBase) {

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -29,16 +30,17 @@ import picocli.CommandLine.Spec;
 final class InspectCommand implements Callable<Integer> {
   private static final int SHOWN = 20; // labels in a line
 
+  @Mixin private HubOption hub = new HubOption();
   @Spec private CommandSpec spec;
 
   @Parameters(
-      paramLabel = "PATH",
-      description = "A model (folder, .safetensors, .gguf) or a PEFT adapter folder.")
+      paramLabel = "MODEL|ADAPTER",
+      description = "A PEFT adapter folder, or a model. " + HubOption.MODEL)
   private Path path;
 
   @Option(
       names = {"--model", "-m"},
-      paramLabel = "PATH",
+      paramLabel = "MODEL",
       description = "With an adapter: its base model, for the share of trainable parameters.")
   private Optional<Path> base;
 
@@ -48,15 +50,16 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var out = spec.commandLine().getOut();
+    var found = hub.modelOrAdapter(path);
     try (var files = Arena.ofShared()) {
-      boolean isAdapter = Files.exists(path.resolve("adapter_config.json"));
+      boolean isAdapter = Files.exists(found.resolve("adapter_config.json"));
       var tensors =
-          Checkpoint.open(isAdapter ? path.resolve("adapter_model.safetensors") : path, files);
+          Checkpoint.open(isAdapter ? found.resolve("adapter_model.safetensors") : found, files);
       if (!summary) {
         list(out, tensors);
       }
       if (isAdapter) {
-        adapter(out, parameters(tensors), files);
+        adapter(out, found, parameters(tensors), files);
       } else {
         out.printf(Locale.ROOT, "%s: %,d parameters%n", kind(tensors), parameters(tensors));
         if (ClassifierConfig.isClassifier(tensors)) {
@@ -67,18 +70,18 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void adapter(PrintWriter out, long count, Arena files) {
+  private void adapter(PrintWriter out, Path adapter, long count, Arena files) {
     if (base.isPresent()) {
-      var checkpoint = Checkpoint.open(base.get(), files);
+      var checkpoint = Checkpoint.open(hub.model(base.get()), files);
       var config =
-          AdapterConfigFile.classifies(path, checkpoint)
-              ? ClassifierConfig.of(checkpoint, LabelsFile.of(path, checkpoint))
+          AdapterConfigFile.classifies(adapter, checkpoint)
+              ? ClassifierConfig.of(checkpoint, LabelsFile.of(adapter, checkpoint))
               : DecoderConfig.of(checkpoint);
       out.println(TrainableParameters.line(count, config));
     } else {
       out.printf(Locale.ROOT, "adapter: %,d parameters%n", count);
     }
-    LabelsFile.read(path).ifPresent(labels -> out.println(line(labels)));
+    LabelsFile.read(adapter).ifPresent(labels -> out.println(line(labels)));
   }
 
   private static void classifier(PrintWriter out, Checkpoint model) {

@@ -43,19 +43,21 @@ final class LoadedClassifier implements AutoCloseable {
    * read. Frees what was loaded when one part fails.
    */
   static LoadedClassifier open(ModelOptions options, AdapterOption lora) {
+    var model = options.hub.model(options.path);
+    var folder = lora.path.map(options.hub::adapter);
     var device = options.format.device();
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(options.path, files);
+      var checkpoint = Checkpoint.open(model, files);
       var labels =
-          lora.path
+          folder
               .map(path -> LabelsFile.of(path, checkpoint))
               .orElseGet(() -> Labels.of(checkpoint));
       var config = ClassifierConfig.of(checkpoint, labels);
-      if (lora.path.isEmpty()) {
+      if (folder.isEmpty()) {
         requireHead(options, config);
       }
-      var adapter = lora.path.map(path -> LoraAdapter.load(path, config, device, memory));
+      var adapter = folder.map(path -> LoraAdapter.load(path, config, device, memory));
       var tokenizer = ModelFiles.tokenizer(checkpoint, config);
       try {
         var compute = options.compute();

@@ -33,16 +33,18 @@ final class LoadedModel implements AutoCloseable {
 
   /** Loads everything; frees what was loaded when one part fails. */
   static LoadedModel open(ModelOptions options, AdapterOption lora) {
+    var model = options.hub.model(options.path);
+    var folder = lora.path.map(options.hub::adapter);
     var device = options.format.device();
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(options.path, files);
-      ModelFiles.requireGenerator(checkpoint, lora.path);
+      var checkpoint = Checkpoint.open(model, files);
+      ModelFiles.requireGenerator(checkpoint, folder);
       var tokenizer = ModelFiles.tokenizer(checkpoint, DecoderConfig.of(checkpoint));
       try {
         var decoder =
             Decoder.load(checkpoint, options.format.format(), options.compute(), device, memory);
-        var adapter = lora.path.map(path -> LoraAdapter.load(path, decoder, memory));
+        var adapter = folder.map(path -> LoraAdapter.load(path, decoder, memory));
         return new LoadedModel(device, memory, tokenizer, decoder, adapter);
       } catch (RuntimeException e) {
         tokenizer.close();

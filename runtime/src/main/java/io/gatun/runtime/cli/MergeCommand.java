@@ -33,15 +33,15 @@ final class MergeCommand implements Callable<Integer> {
   @Option(
       names = {"--model", "-m", "--model-name-or-path"},
       required = true,
-      paramLabel = "PATH",
-      description = "A Hugging Face folder, a .safetensors file or a .gguf file.")
+      paramLabel = "MODEL",
+      description = HubOption.MODEL)
   private Path model;
 
   @Option(
       names = {"--adapter-path", "--adapter"},
       required = true,
-      paramLabel = "DIR",
-      description = "A PEFT adapter folder.")
+      paramLabel = "ADAPTER",
+      description = HubOption.ADAPTER)
   private Path adapterPath;
 
   @Option(
@@ -75,6 +75,7 @@ final class MergeCommand implements Callable<Integer> {
       description = "Most GB of a file. Default: ${DEFAULT-VALUE}.")
   private double shardSize;
 
+  @Mixin private HubOption hub = new HubOption();
   @Mixin private FormatOptions format = new FormatOptions();
   @Spec private CommandSpec spec;
 
@@ -84,16 +85,18 @@ final class MergeCommand implements Callable<Integer> {
     if (!(shardSize > 0)) {
       throw new UsageException("--max-shard-size is " + shardSize + "; it must be above 0");
     }
+    var path = hub.model(model);
+    var folder = hub.adapter(adapterPath);
     try (var device = format.device();
         var memory = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(model, memory);
+      var checkpoint = Checkpoint.open(path, memory);
       var weights = base == Base.TRAINED ? format.format() : WeightFormat.f32();
-      var merged = MergedModel.of(checkpoint, weights, adapterPath, type, device, memory);
+      var merged = MergedModel.of(checkpoint, weights, folder, type, device, memory);
       OutputFolder.write(
           output,
-          folder -> {
-            merged.write(folder, (long) (shardSize * 1e9));
-            TokenizerExport.write(checkpoint, folder);
+          written -> {
+            merged.write(written, (long) (shardSize * 1e9));
+            TokenizerExport.write(checkpoint, written);
           });
     }
     spec.commandLine().getOut().println("The merged model is in " + output);

@@ -10,10 +10,11 @@ final class ModelOptions {
   @Option(
       names = {"--model", "-m", "--model-name-or-path"},
       required = true,
-      paramLabel = "PATH",
-      description = "A Hugging Face folder, a .safetensors file or a .gguf file.")
+      paramLabel = "MODEL",
+      description = HubOption.MODEL)
   Path path;
 
+  @Mixin HubOption hub = new HubOption();
   @Mixin FormatOptions format = new FormatOptions();
 
   @Option(

@@ -93,17 +93,19 @@ final class PredictCommand implements Callable<Integer> {
     if (!texts.isEmpty()) {
       texts.forEach(text -> lines.add(row(0, text)));
     } else if (name.endsWith(".txt")) {
-      TextRow.lines(Path.of(name), lines::add);
+      TextRow.lines(model.hub.rows(Path.of(name)), lines::add);
     } else if (name.equals("-")) {
       TextRow.jsonl(STDIN, System.in, row -> answerAtOnce(lines, row));
     } else if (file.isPresent()) {
-      TextRow.jsonl(Path.of(name), lines::add);
+      TextRow.jsonl(model.hub.rows(Path.of(name)), lines::add);
     } else {
       TextRow.lines(STDIN, System.in, row -> answerAtOnce(lines, row));
     }
   }
 
-  /** Whoever writes into a pipe may wait for the answer; rows that are there already go together. */
+  /**
+   * Whoever writes into a pipe may wait for the answer; rows that are there already go together.
+   */
   private static void answerAtOnce(PredictionLines lines, TextRow row) {
     try {
       lines.add(row);

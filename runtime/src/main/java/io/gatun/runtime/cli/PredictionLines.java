@@ -48,8 +48,7 @@ final class PredictionLines {
     var rows = List.copyOf(waiting);
     waiting.clear();
     var predictions =
-        predictor.predict(
-            rows.stream().map(row -> new Input(row.first(), row.second())).toList());
+        predictor.predict(rows.stream().map(row -> new Input(row.first(), row.second())).toList());
     for (int i = 0; i < rows.size(); i++) {
       out.println(JSON.writeValueAsString(line(rows.get(i), predictions.get(i))));
       answered++;

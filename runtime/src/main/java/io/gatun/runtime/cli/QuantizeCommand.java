@@ -23,8 +23,8 @@ final class QuantizeCommand implements Callable<Integer> {
   @Option(
       names = {"--model", "-m", "--model-name-or-path"},
       required = true,
-      paramLabel = "PATH",
-      description = "A Hugging Face folder, a .safetensors file or a .gguf file.")
+      paramLabel = "MODEL",
+      description = HubOption.MODEL)
   private Path model;
 
   @Option(
@@ -34,6 +34,7 @@ final class QuantizeCommand implements Callable<Integer> {
       description = "Where the checkpoint goes.")
   private Path output;
 
+  @Mixin private HubOption hub = new HubOption();
   @Mixin private FormatOptions format = new FormatOptions();
   @Spec private CommandSpec spec;
 
@@ -44,9 +45,10 @@ final class QuantizeCommand implements Callable<Integer> {
             .fourBit()
             .orElseThrow(
                 () -> new UsageException("--quantization must be a 4-bit format: nf4 or fp4"));
+    var path = hub.model(model);
     try (var device = format.device();
         var memory = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(model, memory);
+      var checkpoint = Checkpoint.open(path, memory);
       var quantized = new QuantizedModel(checkpoint, fourBit, device);
       OutputFolder.write(
           output,

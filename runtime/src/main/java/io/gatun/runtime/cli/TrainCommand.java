@@ -27,7 +27,9 @@ import picocli.CommandLine.Spec;
 /** {@code gatun train}: an adapter from a model and rows of text. */
 @Command(
     name = "train",
-    description = "Trains a LoRA adapter of a language model or a classifier; with a 4-bit base (the default) that is QLoRA.",
+    description =
+        "Trains a LoRA adapter of a language model or a classifier; with a 4-bit base (the default)"
+            + " that is QLoRA.",
     mixinStandardHelpOptions = true)
 final class TrainCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
@@ -67,15 +69,15 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    data.fetch(model.hub);
     var settings =
-        plan.plan(task, output, overwrite)
-            .with(evaluation.evaluation(task, data.hasHeldOut()));
+        plan.plan(task, output, overwrite).with(evaluation.evaluation(task, data.hasHeldOut()));
     settings.output().requireFree();
     var out = spec.commandLine().getOut();
     try (var device = model.format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(model.path, files);
+      var checkpoint = Checkpoint.open(model.hub.model(model.path), files);
       var shape = task.shape(checkpoint);
       try (var tokenizer = ModelFiles.tokenizer(checkpoint, shape)) {
         var run =
@@ -83,8 +85,7 @@ final class TrainCommand implements Callable<Integer> {
               case ClassifierConfig own -> classifier(checkpoint, own, tokenizer, device, memory);
               case BackboneConfig own -> language(checkpoint, own, tokenizer, device, memory);
             };
-        out.println(
-            TrainableParameters.line(run.adapter().parameterCount(), run.adapter().base()));
+        out.println(TrainableParameters.line(run.adapter().parameterCount(), run.adapter().base()));
         out.flush();
         var result = train(run, settings);
         result.remarks().forEach(out::println);
@@ -134,7 +135,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private LoraConfig config() {
-    return lora.config(model.path.toString());
+    return lora.config(HubOption.name(model.path));
   }
 
   private void tell(String line) {

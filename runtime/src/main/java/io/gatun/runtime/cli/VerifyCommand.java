@@ -23,12 +23,13 @@ import picocli.CommandLine.Spec;
             + " adapter beside it, in fp32 arithmetic, for every way of merging.",
     mixinStandardHelpOptions = true)
 final class VerifyCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "The base model.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = "The base. " + HubOption.MODEL)
   private Path model;
 
-  @Parameters(index = "1", paramLabel = "ADAPTER", description = "A PEFT adapter folder.")
+  @Parameters(index = "1", paramLabel = "ADAPTER", description = HubOption.ADAPTER)
   private Path adapterPath;
 
+  @Mixin private HubOption hub = new HubOption();
   @Mixin private FormatOptions format = new FormatOptions();
   @Spec private CommandSpec spec;
 
@@ -58,23 +59,24 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    var path = hub.model(model);
+    var adapter = hub.adapter(adapterPath);
+    var file = data.map(hub::rows);
     try (var device = format.device();
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
-      var checkpoint = Checkpoint.open(model, files);
-      if (AdapterConfigFile.classifies(adapterPath, checkpoint)) {
+      var checkpoint = Checkpoint.open(path, files);
+      if (AdapterConfigFile.classifies(adapter, checkpoint)) {
         if (perLayer) {
           throw new UsageException("--per-layer is for language models; this is a classifier");
         }
-        var texts = VerifyTexts.inputs(prompts, data, rows);
-        try (var kind =
-            ClassifierVerification.of(checkpoint, adapterPath, texts, device, memory)) {
+        var texts = VerifyTexts.inputs(prompts, file, rows);
+        try (var kind = ClassifierVerification.of(checkpoint, adapter, texts, device, memory)) {
           compare(kind, checkpoint, memory);
         }
       } else {
-        var texts = VerifyTexts.tokens(checkpoint, prompts, data, rows);
-        var kind =
-            DecoderVerification.of(checkpoint, adapterPath, texts, perLayer, device, memory);
+        var texts = VerifyTexts.tokens(checkpoint, prompts, file, rows);
+        var kind = DecoderVerification.of(checkpoint, adapter, texts, perLayer, device, memory);
         compare(kind, checkpoint, memory);
       }
     }

@@ -152,7 +152,8 @@ public final class ClassificationData {
     var places = IntStream.range(0, rows.size()).boxed();
     var parts =
         places.collect(
-            Collectors.partitioningBy(held::get, Collectors.mapping(rows::get, Collectors.toList())));
+            Collectors.partitioningBy(
+                held::get, Collectors.mapping(rows::get, Collectors.toList())));
     return new Split(
         part(statistics.name() + ", not held out", parts.getOrDefault(false, List.of())),
         part(statistics.name() + ", held out", parts.getOrDefault(true, List.of())));

@@ -8,8 +8,8 @@ import java.util.Optional;
  *
  * @param every steps between two evaluations, 0 for one after each epoch; there is also one before
  *     the first step and one after the last
- * @param metric which figure says that one adapter is better than another; empty for what suits
- *     the task: the accuracy where a row has one label of several, else the loss
+ * @param metric which figure says that one adapter is better than another; empty for what suits the
+ *     task: the accuracy where a row has one label of several, else the loss
  * @param patience the run ends after so many evaluations in a row without an improvement; 0 for
  *     never
  * @param threshold an improvement counts against the patience only if it is larger than this

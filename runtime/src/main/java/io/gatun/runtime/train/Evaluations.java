@@ -66,8 +66,7 @@ final class Evaluations {
     var measurement = measure(number);
     double value = measurement.figure(metric);
     boolean improved =
-        best.map(b -> metric.isBetter(value, b.figure(metric), plan.threshold()))
-            .orElse(true);
+        best.map(b -> metric.isBetter(value, b.figure(metric), plan.threshold())).orElse(true);
     withoutImprovement = improved ? 0 : withoutImprovement + 1;
     if (measurement.best()) {
       best = Optional.of(measurement);
@@ -97,8 +96,7 @@ final class Evaluations {
   }
 
   private boolean isBest(double value) {
-    return best.map(b -> metric.isBetter(value, b.figure(metric), 0))
-        .orElse(!Double.isNaN(value));
+    return best.map(b -> metric.isBetter(value, b.figure(metric), 0)).orElse(!Double.isNaN(value));
   }
 
   /** Whether patience is at its end. */

@@ -54,8 +54,7 @@ final class JsonlFile {
    * @param rows takes the place and the object of each line
    * @throws IOException where the stream cannot be read
    */
-  static void forEach(
-      Path name, InputStream in, String example, BiConsumer<Place, ObjectNode> rows)
+  static void forEach(Path name, InputStream in, String example, BiConsumer<Place, ObjectNode> rows)
       throws IOException {
     var count = new AtomicInteger();
     TextLines.forEach(

@@ -75,8 +75,7 @@ public record TextRow(
    * @throws DatasetException as for a file
    * @throws IOException if the stream cannot be read
    */
-  public static void jsonl(String name, InputStream in, Consumer<TextRow> rows)
-      throws IOException {
+  public static void jsonl(String name, InputStream in, Consumer<TextRow> rows) throws IOException {
     JsonlFile.forEach(Path.of(name), in, "{\"text\": \"...\"}", objects(rows));
   }
 
@@ -90,8 +89,7 @@ public record TextRow(
   public static void lines(Path file, Consumer<TextRow> rows) {
     var count = new AtomicInteger();
     TextLines.read(
-        file,
-        in -> TextLines.forEach(file, in, texts(rows.andThen(_ -> count.incrementAndGet()))));
+        file, in -> TextLines.forEach(file, in, texts(rows.andThen(_ -> count.incrementAndGet()))));
     if (count.get() == 0) {
       throw new DatasetException(file + " holds no row; write one text a line.");
     }
@@ -106,8 +104,7 @@ public record TextRow(
    * @throws DatasetException as for a file
    * @throws IOException if the stream cannot be read
    */
-  public static void lines(String name, InputStream in, Consumer<TextRow> rows)
-      throws IOException {
+  public static void lines(String name, InputStream in, Consumer<TextRow> rows) throws IOException {
     TextLines.forEach(Path.of(name), in, texts(rows));
   }
 

@@ -41,7 +41,9 @@ public record TrainingResult(
    * @return the one that was kept, else the last; empty where no rows are held out
    */
   public Optional<Measurement> evaluation() {
-    return evaluations.isEmpty() ? Optional.empty() : kept.or(() -> Optional.of(evaluations.getLast()));
+    return evaluations.isEmpty()
+        ? Optional.empty()
+        : kept.or(() -> Optional.of(evaluations.getLast()));
   }
 
   /**

@@ -107,7 +107,9 @@ class PredictCommandTest {
   @Test
   void moreRowsThanAreHeldAtATime() throws IOException {
     String[] rows =
-        IntStream.range(0, 1100).mapToObj(i -> "text %d of some".formatted(i)).toArray(String[]::new);
+        IntStream.range(0, 1100)
+            .mapToObj(i -> "text %d of some".formatted(i))
+            .toArray(String[]::new);
     var lines = lines(predict("--file", file("many.txt", rows)).succeeds());
     for (int i = 0; i < rows.length; i++) {
       assertEquals(rows[i], lines.get(i).path("text").stringValue());
@@ -122,7 +124,9 @@ class PredictCommandTest {
     var applying = line.path("labels").valueStream().map(JsonNode::stringValue).toList();
     for (var score : line.path("scores").properties()) {
       assertEquals(
-          score.getValue().doubleValue() > 1 / 2.0, applying.contains(score.getKey()), line::toString);
+          score.getValue().doubleValue() > 1 / 2.0,
+          applying.contains(score.getKey()),
+          line::toString);
     }
     Path regression =
         TinyModel.writeClassifier("tiny_distilbert_regression", folder.resolve("regression"));
@@ -159,7 +163,8 @@ class PredictCommandTest {
     assertEquals(1, process.waitFor());
     assertTrue(
         Files.readString(folder.resolve("err"))
-            .contains("standard input, line 3: the line is empty, so there is nothing to classify"));
+            .contains(
+                "standard input, line 3: the line is empty, so there is nothing to classify"));
   }
 
   @Test
@@ -190,6 +195,7 @@ class PredictCommandTest {
             "train --task classification");
     run("predict", "-m", bare, "--adapter-path", Golden.file("peft/llama_lora"), "a")
         .fails(1, "the adapter is for the task CAUSAL_LM");
-    run("predict", "-m", bare, "--adapter-path", ADAPTER, "a").fails(1, "target_modules [query, value] match no linear layer of the model");
+    run("predict", "-m", bare, "--adapter-path", ADAPTER, "a")
+        .fails(1, "target_modules [query, value] match no linear layer of the model");
   }
 }

@@ -21,7 +21,6 @@ import io.gatun.runtime.model.Labels;
 import io.gatun.runtime.model.PredictPass;
 import io.gatun.runtime.model.TinyClassifier;
 import io.gatun.runtime.text.Tokenizer;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -93,10 +92,12 @@ class PredictorTest {
     ids.add(TinyModel.START);
     Arrays.stream(characters(input.first())).forEach(ids);
     ids.add(TinyModel.END);
-    input.second().ifPresent(second -> {
-      Arrays.stream(characters(second)).forEach(ids);
-      ids.add(TinyModel.END);
-    });
+    input
+        .second()
+        .ifPresent(second -> {
+          Arrays.stream(characters(second)).forEach(ids);
+          ids.add(TinyModel.END);
+        });
     return ids.build().toArray();
   }
 
@@ -169,10 +170,8 @@ class PredictorTest {
                           Input.of("short"),
                           Input.of(text.substring(0, 62)),
                           Input.pair(text.substring(0, 20), text)));
-          assertEquals(
-              List.of(8, 0, 0, 29), predictions.stream().map(Prediction::cut).toList());
-          assertClose(
-              "cut", predictions.get(2).scores(), predictions.get(0).scores(), tolerance());
+          assertEquals(List.of(8, 0, 0, 29), predictions.stream().map(Prediction::cut).toList());
+          assertClose("cut", predictions.get(2).scores(), predictions.get(0).scores(), tolerance());
           var five = tiny.predictor().withMaxLength(5).predict("abcdefg");
           assertEquals(4, five.cut());
           assertClose("cut", tiny.predictor().predict("abc").scores(), five.scores(), tolerance());
@@ -213,8 +212,7 @@ class PredictorTest {
           assertEquals(1, sum, tolerance());
           assertEquals(highest, prediction.byLabel().get(prediction.label()));
           assertEquals(List.of(prediction.label()), prediction.applying());
-          assertEquals(
-              prediction.labels().names(), List.copyOf(prediction.byLabel().keySet()));
+          assertEquals(prediction.labels().names(), List.copyOf(prediction.byLabel().keySet()));
         });
   }
 
@@ -224,8 +222,7 @@ class PredictorTest {
     var prediction = new Prediction(several, new float[] {0.625f, 0.75f, 0.5f}, 0);
     assertEquals(List.of("a", "b"), prediction.applying());
     assertEquals("b", prediction.label());
-    assertEquals(
-        List.of(), new Prediction(several, new float[] {0.1f, 0.2f, 0.3f}, 0).applying());
+    assertEquals(List.of(), new Prediction(several, new float[] {0.1f, 0.2f, 0.3f}, 0).applying());
     with(
         "tiny_distilbert_regression",
         tiny -> {

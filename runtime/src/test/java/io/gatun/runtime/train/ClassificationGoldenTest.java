@@ -49,8 +49,7 @@ class ClassificationGoldenTest {
       var io = new TensorFile(c.file("io.safetensors"), arena);
       var base = config(c).path("base_model_name_or_path").asString("");
       var checkpoint = Checkpoint.open(c.resolve(base), arena);
-      var golden =
-          GoldenClassifier.of(io, checkpoint, Math.toIntExact(io.shape("logits").get(1)));
+      var golden = GoldenClassifier.of(io, checkpoint, Math.toIntExact(io.shape("logits").get(1)));
       var rows = ClassificationData.of(c.name(), golden.labels(), golden.rows());
       var classifier =
           Classifier.load(

@@ -16,7 +16,8 @@ class MetricTest {
     assertEquals(Metric.F1, Metric.named("F1"));
     var e = assertThrows(IllegalArgumentException.class, () -> Metric.named("bleu"));
     assertEquals(
-        "There is no metric \"bleu\"; there are loss, perplexity, exact-match, accuracy, f1, micro-f1, pearson.",
+        "There is no metric \"bleu\"; there are loss, perplexity, exact-match, accuracy, f1,"
+            + " micro-f1, pearson.",
         e.getMessage());
   }
 

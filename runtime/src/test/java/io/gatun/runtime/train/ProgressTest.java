@@ -45,7 +45,8 @@ class ProgressTest {
 
   private static Measurement measurement(int step, boolean best) {
     var figures = Map.of(Metric.LOSS, 2.0, Metric.EXACT_MATCH, 0.075);
-    return new Measurement(step, 5, step / 5.0, figures, Optional.empty(), Duration.ofMillis(1500), best);
+    return new Measurement(
+        step, 5, step / 5.0, figures, Optional.empty(), Duration.ofMillis(1500), best);
   }
 
   @Test
