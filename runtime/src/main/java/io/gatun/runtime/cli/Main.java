@@ -22,7 +22,8 @@ import picocli.CommandLine.Command;
       EvalCommand.class,
       InspectCommand.class,
       QuantizeCommand.class,
-      VerifyCommand.class
+      VerifyCommand.class,
+      QuickstartCommand.class
     })
 public final class Main {
   /** For picocli. */

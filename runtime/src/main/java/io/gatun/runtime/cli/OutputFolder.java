@@ -52,7 +52,8 @@ final class OutputFolder {
     }
   }
 
-  private static void delete(Path folder) throws IOException {
+  /** Removes a folder with all that is in it, if it is there. */
+  static void delete(Path folder) {
     if (!Files.exists(folder)) {
       return;
     }
@@ -60,6 +61,8 @@ final class OutputFolder {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }
