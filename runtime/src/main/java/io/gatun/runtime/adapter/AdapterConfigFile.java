@@ -21,9 +21,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
 /**
- * adapter_config.json, as PEFT 0.21 writes it (formats.md 4.2). Keys that Gatun does not
- * know, or does not support, pass where their value asks for nothing; otherwise they are refused by
- * name.
+ * adapter_config.json, as PEFT 0.21 writes it (formats.md 4.2). Keys that Gatun does not know, or
+ * does not support, pass where their value asks for nothing; otherwise they are refused by name.
  */
 public final class AdapterConfigFile {
   static final String NAME = "adapter_config.json";

@@ -49,7 +49,8 @@ final class ClassifierEvaluation {
               .formatted(labels.size()));
     }
     if (show > 0) {
-      throw new UsageException("--show is for labels; a regression has numbers, none of them wrong");
+      throw new UsageException(
+          "--show is for labels; a regression has numbers, none of them wrong");
     }
   }
 

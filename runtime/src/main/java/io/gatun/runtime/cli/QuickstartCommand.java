@@ -115,13 +115,7 @@ final class QuickstartCommand implements Callable<Integer> {
 
   private List<String> eval(Path adapter) {
     return List.of(
-        "eval",
-        "--model",
-        shown(model),
-        "--adapter-path",
-        shown(adapter),
-        "--data",
-        file("test"));
+        "eval", "--model", shown(model), "--adapter-path", shown(adapter), "--data", file("test"));
   }
 
   private List<String> merge(Path adapter, Path merged) {

@@ -31,7 +31,8 @@ final class TextTable {
       int width = cells.stream().mapToInt(TextTable::width).max().orElseThrow();
       for (int row = 0; row < cells.size(); row++) {
         String blanks = " ".repeat(width - width(cells.get(row)));
-        lines.get(row)
+        lines
+            .get(row)
             .append(column == 0 ? "" : "  ")
             .append(column < left ? cells.get(row) + blanks : blanks + cells.get(row));
       }

@@ -70,6 +70,7 @@ public record Baseline(String name, Map<Metric, Double> figures) {
     double mean = Arrays.stream(values).average().orElseThrow();
     Arrays.fill(answers, mean);
     double error = RegressionScore.of(values, answers).meanSquaredError();
-    return new Baseline(String.format(Locale.ROOT, "mean (%.4g)", mean), Map.of(Metric.LOSS, error));
+    return new Baseline(
+        String.format(Locale.ROOT, "mean (%.4g)", mean), Map.of(Metric.LOSS, error));
   }
 }

@@ -61,7 +61,10 @@ class ClassifierCommandsTest {
     var args = new ArrayList<Object>(List.of("predict", "--dtype", "f32"));
     args.addAll(List.of(flags));
     args.addAll(List.of("a cat", "Hello, world!", "is it?"));
-    return run(args.toArray()).succeeds().out().lines()
+    return run(args.toArray())
+        .succeeds()
+        .out()
+        .lines()
         .map(line -> new ObjectMapper().readTree(line))
         .toList();
   }
@@ -69,8 +72,7 @@ class ClassifierCommandsTest {
   @Test
   void aMergedModelNeedsNoAdapter() throws IOException {
     merges(bare, adapter, NAMES);
-    merges(
-        model, Golden.file("peft/bert_cls_lora"), List.of("LABEL_0", "LABEL_1", "LABEL_2"));
+    merges(model, Golden.file("peft/bert_cls_lora"), List.of("LABEL_0", "LABEL_1", "LABEL_2"));
   }
 
   private void merges(Path base, Path lora, List<String> names) throws IOException {
@@ -111,8 +113,11 @@ class ClassifierCommandsTest {
     assertTrue(result.out().contains("4 texts, 3 labels."), result.out());
     assertTrue(result.out().contains("max score  other labels"), result.out());
     assertTrue(
-        result.out().lines().anyMatch(line ->
-            line.startsWith("the base as trained, kept in f32") && line.endsWith("0 of 4")),
+        result
+            .out()
+            .lines()
+            .anyMatch(line ->
+                line.startsWith("the base as trained, kept in f32") && line.endsWith("0 of 4")),
         result.out());
     assertTrue(result.out().contains("the original weights, kept in bf16"), result.out());
     run("verify", bare, adapter, "--per-layer").fails(2, "--per-layer is for language models");
@@ -175,7 +180,8 @@ class ClassifierCommandsTest {
     }
     refused(
         bare,
-        file + ": tensor base_model.model.score.weight is missing; a head for [no, yes, maybe]"
+        file
+            + ": tensor base_model.model.score.weight is missing; a head for [no, yes, maybe]"
             + " needs [3, 64]");
   }
 

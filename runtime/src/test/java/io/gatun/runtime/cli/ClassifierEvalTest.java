@@ -65,7 +65,10 @@ class ClassifierEvalTest {
     for (var path : adapter) {
       args.addAll(List.of("--adapter-path", path));
     }
-    return run(args.toArray()).succeeds().out().lines()
+    return run(args.toArray())
+        .succeeds()
+        .out()
+        .lines()
         .map(line -> new ObjectMapper().readTree(line))
         .map(line ->
             new String[] {line.path("text").stringValue(), line.path("label").stringValue()})
@@ -87,7 +90,8 @@ class ClassifierEvalTest {
     var base = labelled(model);
     var tuned = labelled(model, ADAPTER);
     var rows = tuned.stream().map(row -> row(row[0], "\"" + row[1] + "\"")).toList();
-    long same = IntStream.range(0, ROWS).filter(i -> base.get(i)[1].equals(tuned.get(i)[1])).count();
+    long same =
+        IntStream.range(0, ROWS).filter(i -> base.get(i)[1].equals(tuned.get(i)[1])).count();
     Path data = file("rows.jsonl", rows);
     var result = evaluate("--adapter-path", ADAPTER, "--data", data).succeeds();
     String accuracy =
@@ -141,8 +145,7 @@ class ClassifierEvalTest {
     assertTrue(
         result
             .out()
-            .contains(
-                "rows.jsonl: 40 rows: accuracy most frequent label (class 4) 35.0 % -> with"),
+            .contains("rows.jsonl: 40 rows: accuracy most frequent label (class 4) 35.0 % -> with"),
         result.out());
     assertTrue(
         result.out().contains("30 labels are too many for a matrix; the 15 pairs confused most"),
@@ -153,8 +156,8 @@ class ClassifierEvalTest {
   @Test
   void labelsThatApplyTogetherAndNumbers() throws IOException {
     Path several = TinyModel.writeClassifier("tiny_bert_multilabel", folder.resolve("several"));
-    var lists = List.of(
-            row("one", "[\"joy\", \"anger\"]"), row("two", "[\"fear\"]"), row("three", "[]"));
+    var lists =
+        List.of(row("one", "[\"joy\", \"anger\"]"), row("two", "[\"fear\"]"), row("three", "[]"));
     var result = run("eval", "-m", several, "--data", file("lists.jsonl", lists)).succeeds();
     for (var part : List.of("lists.jsonl: 3 rows: macro F1 ", "micro F1 ", "anger", "loss ")) {
       assertTrue(result.out().contains(part), result.out());

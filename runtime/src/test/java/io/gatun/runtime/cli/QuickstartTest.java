@@ -33,7 +33,8 @@ class QuickstartTest {
     return IntStream.range(0, count)
         .mapToObj(i -> {
           String letter = "xyz".substring(i % 3, i % 3 + 1);
-          return "{\"text\": \"%s\", \"label\": \"%s\"}".formatted(letter.repeat(2 + i % 7), letter);
+          return "{\"text\": \"%s\", \"label\": \"%s\"}"
+              .formatted(letter.repeat(2 + i % 7), letter);
         })
         .toList();
   }

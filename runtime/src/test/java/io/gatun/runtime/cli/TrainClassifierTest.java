@@ -152,7 +152,8 @@ class TrainClassifierTest {
   void longTextsAreCutAndCounted() throws IOException {
     Path rows = file("rows.jsonl", row("a".repeat(100), "\"x\""), row("b", "\"y\""));
     var out = train(encoder, rows, "--iters", 1).succeeds().out();
-    assertTrue(out.contains("rows.jsonl: 1 of the rows are longer than 64 tokens and were cut"), out);
+    assertTrue(
+        out.contains("rows.jsonl: 1 of the rows are longer than 64 tokens and were cut"), out);
     delete(folder.resolve("out"));
     refused(
         1,
@@ -176,7 +177,8 @@ class TrainClassifierTest {
     Path stranger = file("test.jsonl", row("a", "\"x\""), row("b", "\"z\""));
     refused(
         1,
-        stranger + ", line 2: the label \"z\" does not occur in the rows that were trained on (x,"
+        stranger
+            + ", line 2: the label \"z\" does not occur in the rows that were trained on (x,"
             + " y); remove the row, or train on rows with that label.",
         encoder,
         rows,

@@ -219,7 +219,9 @@ class TokenizerTest {
 
   @Test
   void brokenFilesGiveOneSentence(@TempDir Path folder) throws IOException {
-    assertEquals(folder + " has no tokenizer.json; put the one that the model came with there", errorOf(folder));
+    assertEquals(
+        folder + " has no tokenizer.json; put the one that the model came with there",
+        errorOf(folder));
     Files.writeString(folder.resolve("tokenizer.model"), "x");
     assertTrue(errorOf(folder).contains("older tokenizer file"));
     Path file = folder.resolve("tokenizer.json");

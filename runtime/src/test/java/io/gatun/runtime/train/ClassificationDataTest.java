@@ -45,10 +45,7 @@ class ClassificationDataTest {
 
   private ClassificationData training(String... lines) throws IOException {
     return ClassificationData.training(
-        file("train.jsonl", lines),
-        Optional.empty(),
-        ClassificationDataTest::letters,
-        MAX_LENGTH);
+        file("train.jsonl", lines), Optional.empty(), ClassificationDataTest::letters, MAX_LENGTH);
   }
 
   private ClassificationData heldOut(Labels labels, String... lines) throws IOException {
@@ -252,7 +249,8 @@ class ClassificationDataTest {
       assertArrayEquals(tokenizer.encodeText("abc", length).ids(), data.rows().getFirst().ids());
       assertEquals(length, data.rows().getLast().tokens());
       assertEquals(1, data.statistics().cut());
-      var pair = ClassificationData.training(pairs, Optional.empty(), encoder, 99).rows().getFirst().row();
+      var pair =
+          ClassificationData.training(pairs, Optional.empty(), encoder, 99).rows().getFirst().row();
       var expected = tokenizer.encodePair("abc", "abc", 99);
       assertArrayEquals(expected.ids(), pair.ids());
       assertArrayEquals(expected.typeIds(), pair.typeIds());
@@ -265,7 +263,8 @@ class ClassificationDataTest {
     TextEncoder none = (_, _, _) -> new TextEncoder.Encoded(new int[0], new int[0], false);
     var e =
         assertThrows(
-            DatasetException.class, () -> ClassificationData.training(file, Optional.empty(), none, MAX_LENGTH));
+            DatasetException.class,
+            () -> ClassificationData.training(file, Optional.empty(), none, MAX_LENGTH));
     refused(e, List.of("line 1: the tokenizer leaves nothing of the text"));
     refused(List.of("line 2: the label 1.0E39 is too large"), row("0.5"), row("1e39"));
   }

@@ -157,8 +157,7 @@ class ScoresTest {
             List.of(new Target.Values(1, 0, 1), new Target.Values(0, 0, 1)));
     assertEquals("most frequent label (c)", several.name());
     assertEquals(0.8, several.figures().get(Metric.MICRO_F1), TOLERANCE);
-    var mean =
-        Baseline.of(Labels.count(1), List.of(new Target.Values(1), new Target.Values(2)));
+    var mean = Baseline.of(Labels.count(1), List.of(new Target.Values(1), new Target.Values(2)));
     assertEquals("mean (1.500)", mean.name());
     assertEquals(0.25, mean.figures().get(Metric.LOSS), TOLERANCE);
   }
