@@ -33,8 +33,6 @@ class KernelMutationsTest {
     var p = Problem.TABLE;
     String first = "table.cu:9; kernel look_up, block (0,0,0), thread 63";
     String load = "= x[i]";
-    String body = "const float4 v";
-    String copy = "copy[threadIdx.x] =";
     return Stream.of(
         change(
             p,
@@ -66,7 +64,13 @@ class KernelMutationsTest {
             "= *(const float4*)16",
             "out of bounds: read of 16 bytes at offset -",
             "of allocation",
-            first),
+            first));
+  }
+
+  static Stream<Mutation> copies() {
+    var p = Problem.TABLE;
+    String copy = "copy[threadIdx.x] =";
+    return Stream.of(
         change(
             p,
             copy,
@@ -86,7 +90,15 @@ class KernelMutationsTest {
             "",
             "uninitialised: read of 4 bytes at offset",
             "of __shared__ look_up::copy (256 bytes) at table.cu:10; kernel look_up, block (0,0,0),"
-                + " thread 0"),
+                + " thread 0"));
+  }
+
+  static Stream<Mutation> threads() {
+    var p = Problem.TABLE;
+    String first = "table.cu:9; kernel look_up, block (0,0,0), thread 63";
+    String load = "= x[i]";
+    String body = "const float4 v";
+    return Stream.of(
         change(
             p,
             "blockIdx.x * 64 + threadIdx.x;",
@@ -107,7 +119,6 @@ class KernelMutationsTest {
     String wait = "cp_async_wait<1>(); } else cp_async_wait<0>();";
     String ready = "__syncthreads(); // ready";
     String early = "uninitialised: read of 16 bytes";
-    String shuffle = "__shfl_xor_sync at line 36";
     return Stream.of(
         change(p, wait, "}", early, shared + " at tiles.cu:21", where + "127"),
         change(p, wait, "} cp_async_wait<1>();", early, shared, where),
@@ -123,16 +134,29 @@ class KernelMutationsTest {
             where),
         change(
             p,
+            "memory + 2 * 64 * 24",
+            "memory + 2 * 64 * 24 + 16",
+            "out of bounds: write of 16 bytes at offset 7680 " + shared + " at tiles.cu:13",
+            where + "31"));
+  }
+
+  static Stream<Mutation> meetings() {
+    var p = Problem.TILES;
+    String where = "kernel multiply, block (0,0,0), thread ";
+    String ready = "__syncthreads(); // ready";
+    return Stream.of(
+        change(
+            p,
             "for (int o = 1;",
             "if (lane < 16) for (int o = 1;",
             "divergence: lane left the kernel while lanes",
-            "wait for it in " + shuffle,
+            "wait for it in __shfl_xor_sync at line 36",
             where),
         change(
             p,
             "__shfl_xor_sync(0xffffffff, low",
             "__shfl_xor_sync(0x0000ffff, low",
-            "divergence: " + shuffle + " by lane 16, which is not in its mask 0000ffff",
+            "divergence: __shfl_xor_sync at line 36 by lane 16, which is not in its mask 0000ffff",
             where + "112"),
         change(
             p,
@@ -154,13 +178,7 @@ class KernelMutationsTest {
             "if (t < 64) {\n__syncthreads(); } else {\n\n__syncthreads(); }",
             "divergence: __syncthreads at line 22 while 64 threads wait in __syncthreads at line"
                 + " 20",
-            where + "64"),
-        change(
-            p,
-            "memory + 2 * 64 * 24",
-            "memory + 2 * 64 * 24 + 16",
-            "out of bounds: write of 16 bytes at offset 7680 " + shared + " at tiles.cu:13",
-            where + "31"));
+            where + "64"));
   }
 
   static Stream<Mutation> ordering() {
@@ -203,7 +221,7 @@ class KernelMutationsTest {
   }
 
   @ParameterizedTest
-  @MethodSource({"memory", "together", "ordering"})
+  @MethodSource({"memory", "copies", "threads", "together", "meetings", "ordering"})
   void isCaughtAndSaysWhere(Mutation mutation) {
     try (var emulator = Emulator.open()) {
       var run = mutation.problem().prepare(emulator, mutation.from(), mutation.to());
