@@ -1,5 +1,8 @@
-// In front of every kernel: short names, and the only PTX. A kernel file has no include and no assembly. Ordering between blocks
-// goes through the acquire and release wrappers only. The emulator has host bodies of the same functions.
+// In front of every kernel: short names, matrices, and the only PTX. A kernel file has no include and no assembly. Ordering between
+// blocks goes through the acquire and release wrappers only. The emulator has host bodies of the same functions.
+//
+// A kernel is declared as  extern "C" __global__ void __launch_bounds__(threads) name(parameters) : every launch has exactly so many
+// threads a block, and its arguments are checked against the names and types that stand there. It works with any number of blocks.
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -75,3 +78,105 @@ DEVICE void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
 #endif
+
+// Row-major; element (i, j) is data[i * stride + j]. As in io.gatun.kernels.cuda.CudaLaunch.
+struct Matrix {
+  void* data;
+  i64 rows, cols, stride;  // in elements
+  int dtype, reserved;
+};
+enum { F32 = 0, F16 = 1, BF16 = 2 };
+struct f16 { u16 bits; };
+struct bf16 { u16 bits; };
+
+DEVICE float load(const float* p) { return *p; }
+DEVICE float load(const f16* p) { return half_to_float(p->bits); }
+DEVICE float load(const bf16* p) { return __uint_as_float((u32)p->bits << 16); }
+DEVICE void store(float* p, float v) { *p = v; }
+DEVICE void store(f16* p, float v) { p->bits = half_rn(v); }
+DEVICE void store(bf16* p, float v) { p->bits = bf16_rn(v); }
+
+// Row i of a matrix, of the type of the first argument, which is not read.
+template <class T>
+DEVICE T* row(T*, const Matrix& m, i64 i) {
+  return (T*)m.data + i * m.stride;
+}
+
+// f of a null pointer of the type of the elements.
+template <class F>
+DEVICE void with_compute_type(int dtype, F f) {
+  if (dtype == F32) f((float*)nullptr);
+  else f((bf16*)nullptr);
+}
+template <class F>
+DEVICE void with_type(int dtype, F f) {
+  if (dtype == F16) f((f16*)nullptr);
+  else with_compute_type(dtype, f);
+}
+
+// Eight neighbours, of which the first n exist; the others are 0. Whole and aligned ones are read and written 16 bytes at a time.
+constexpr int EIGHT = 8;
+DEVICE bool whole(const void* p, int n) { return n == EIGHT && (u64)p % 16 == 0; }
+DEVICE void load8(const float* p, int n, float* v) {
+  if (whole(p, n)) {
+    const float4 a = *(const float4*)p, b = *(const float4*)(p + 4);
+    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) v[k] = k < n ? p[k] : 0;
+}
+DEVICE void store8(float* p, int n, const float* v) {
+  if (whole(p, n)) {
+    *(float4*)p = make_float4(v[0], v[1], v[2], v[3]);
+    *(float4*)(p + 4) = make_float4(v[4], v[5], v[6], v[7]);
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) {
+    if (k < n) p[k] = v[k];
+  }
+}
+// The same for the types of 16 bits, whose bits travel in four words.
+template <class T>
+DEVICE void load8(const T* p, int n, float* v) {
+  T h[EIGHT] = {};
+  if (whole(p, n)) {
+    const uint4 w = *(const uint4*)p;
+    const u32 words[4] = {w.x, w.y, w.z, w.w};
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) h[k].bits = (u16)(words[k / 2] >> 16 * (k % 2));
+  } else {
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) {
+      if (k < n) h[k] = p[k];
+    }
+  }
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) v[k] = load(&h[k]);
+}
+template <class T>
+DEVICE void store8(T* p, int n, const float* v) {
+  T h[EIGHT];
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) store(&h[k], v[k]);
+  if (whole(p, n)) {
+    *(uint4*)p = make_uint4(h[0].bits | (u32)h[1].bits << 16, h[2].bits | (u32)h[3].bits << 16, h[4].bits | (u32)h[5].bits << 16,
+                            h[6].bits | (u32)h[7].bits << 16);
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) {
+    if (k < n) p[k] = h[k];
+  }
+}
+
+// f(i, first, n) for pieces of at most eight neighbours in row i, each element in one piece, whatever the number of blocks.
+template <class F>
+DEVICE void each_piece(const Matrix& m, F f) {
+  const i64 span = (i64)blockDim.x * EIGHT, spans = (m.cols + span - 1) / span;
+  for (i64 b = blockIdx.x; b < m.rows * spans; b += gridDim.x) {
+    const i64 i = b / spans, first = b % spans * span + (i64)threadIdx.x * EIGHT;
+    if (first < m.cols) f(i, first, (int)(m.cols - first < EIGHT ? m.cols - first : EIGHT));
+  }
+}

@@ -253,18 +253,17 @@ EXPORT int cuMemcpyHtoDAsync_v2(u64 to, const void* from, u64 bytes, void* strea
     return memcpy((void*)to, from, bytes), (int)SUCCESS;
   });
 }
-// Until it is done the host sees bytes that are no number.
+// Until it is done the host sees bytes that are no number, unless the buffer still has to be read by an earlier copy.
 EXPORT int cuMemcpyDtoHAsync_v2(void* to, u64 from, u64 bytes, void* stream) {
   Guard guard;
   if (int rc = pinned(to, bytes, "cuMemcpyDtoHAsync")) return rc;
   Uses uses = used(from);
   uses.push_back(allocation_at((u64)to));
-  const int enqueued = enqueue(stream, named("copy to the host from", from), uses, [=] {
+  if (ready() == SUCCESS && !waiting(uses.back())) memset(to, 0xff, bytes);
+  return enqueue(stream, named("copy to the host from", from), uses, [=] {
     if (int rc = check(from, bytes, false, "cuMemcpyDtoHAsync")) return rc;
     return memcpy(to, (void*)from, bytes), (int)SUCCESS;
   });
-  if (enqueued == SUCCESS) memset(to, 0xff, bytes);
-  return enqueued;
 }
 EXPORT int cuMemcpyDtoDAsync_v2(u64 to, u64 from, u64 bytes, void* stream) {
   Guard guard;

@@ -157,6 +157,7 @@ typedef std::vector<Allocation*> Uses;
 int enqueue(void* stream, const std::string& what, const Uses& uses, std::function<int()> run);
 // Something the host does itself, at once; refused while work that is not waited for uses one of these.
 int at_once(const std::string& what, const Uses& uses, const std::function<int()>& run);
+bool waiting(const Allocation* a);  // does work use it that has not run?
 int drain_all();
 std::string live_streams();
 void forget_streams();

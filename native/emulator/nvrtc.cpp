@@ -1,6 +1,7 @@
 // The run-time compiler: the system's C++ compiler on the program with the shim in front.
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "emulator.h"
@@ -74,6 +75,19 @@ bool translate(Program* p, int count, const char** options, std::string* flags, 
   return *arch != 0;
 }
 
+std::string library_path() {
+  Dl_info info;
+  dladdr((void*)slurp, &info);
+  char* real = realpath(info.dli_fname, nullptr);
+  const std::string path = real;
+  free(real);
+  return path;
+}
+std::string home() {
+  const std::string library = library_path();
+  return library.substr(0, library.rfind('/') + 1);
+}
+
 int compile(Program* p, const std::string& flags, int arch) {
   char folder[] = "/tmp/gatun-emulator-XXXXXX";
   if (mkdtemp(folder) == nullptr) return PROGRAM_CREATION_FAILURE;
@@ -82,17 +96,12 @@ int compile(Program* p, const std::string& flags, int arch) {
   if (f == nullptr) return PROGRAM_CREATION_FAILURE;
   fprintf(f, "#line 1 \"%s\"\n%s\n%s\n#pragma GCC visibility push(default)\nextern \"C\" { extern const int emu_arch = %d; }\n", p->name.c_str(), p->source.c_str(), registrations(p->source).c_str(), arch);
   fclose(f);
-  Dl_info self_info;
-  dladdr((void*)compile, &self_info);
-  char* real = realpath(self_info.dli_fname, nullptr);
-  const std::string library = real, home = library.substr(0, library.rfind('/') + 1);
-  free(real);
   // Splitting a vector load into four would lose its width. Linked apart, or the compiler would add its own runtime.
   const std::string command = "(" GATUN_CXX " -std=c++17 -O1 -g1 -gdwarf-4 -fPIC -fvisibility=hidden -fno-gnu-unique -ffp-contract=off -fno-exceptions -fno-rtti"
       " -fno-tree-sra -Werror=frame-larger-than=65536 -fsanitize=thread --param tsan-instrument-func-entry-exit=0"
       " -fsanitize=bounds,shift,integer-divide-by-zero,signed-integer-overflow -fsanitize-coverage=trace-pc"
-      + flags + " -include " + quoted(home + "shim.h") + " -c " + d + "/k.cpp -o " + d + "/k.o"
-      " && " GATUN_CXX " -shared -o " + d + "/k.so " + d + "/k.o " + quoted(library) + ") >" + d + "/log 2>&1";
+      + flags + " -include " + quoted(home() + "shim.h") + " -c " + d + "/k.cpp -o " + d + "/k.o"
+      " && " GATUN_CXX " -shared -o " + d + "/k.so " + d + "/k.o " + quoted(library_path()) + ") >" + d + "/log 2>&1";
   const int rc = system(command.c_str());
   p->log = slurp(d + "/log");
   if (rc == 0) p->binary = slurp(d + "/k.so");
@@ -101,7 +110,16 @@ int compile(Program* p, const std::string& flags, int arch) {
 }
 }  // namespace
 
-EXPORT int nvrtcVersion(int* major, int* minor) { return *major = 13, *minor = 0, NVRTC_SUCCESS; }
+// Whoever keeps what it compiled must compile again when the emulator has changed: the minor version is one of its file and shim.
+EXPORT int nvrtcVersion(int* major, int* minor) {
+  u64 mix = 0;
+  for (const std::string& file : {library_path(), home() + "shim.h"}) {
+    struct stat s = {};
+    stat(file.c_str(), &s);
+    mix = mix * 1000003 + s.st_size + s.st_mtim.tv_sec * 31 + s.st_mtim.tv_nsec;
+  }
+  return *major = 13, *minor = (int)(mix % 1000000007), NVRTC_SUCCESS;
+}
 EXPORT const char* nvrtcGetErrorString(int code) {
   static const char* const names[] = {"NVRTC_SUCCESS", "NVRTC_ERROR_OUT_OF_MEMORY", "NVRTC_ERROR_PROGRAM_CREATION_FAILURE", "NVRTC_ERROR_INVALID_INPUT", "NVRTC_ERROR_INVALID_PROGRAM", "NVRTC_ERROR_INVALID_OPTION", "NVRTC_ERROR_COMPILATION"};
   return code >= 0 && code <= COMPILATION ? names[code] : "NVRTC_ERROR unknown";

@@ -126,6 +126,15 @@ int enqueue(void* stream, const std::string& what, const Uses& uses, std::functi
   return SUCCESS;
 }
 
+bool waiting(const Allocation* a) {
+  for (auto s : streams) {
+    for (auto& o : s->queue) {
+      if (std::find(o.uses.begin(), o.uses.end(), a) != o.uses.end()) return true;
+    }
+  }
+  return false;
+}
+
 int at_once(const std::string& what, const Uses& uses, const std::function<int()>& run) {
   if (int rc = ready()) return rc;
   for (auto s : streams) {

@@ -1,9 +1,10 @@
 package io.gatun.kernels;
 
 import io.gatun.kernels.cpu.CpuBuffer;
+import io.gatun.kernels.cuda.CudaBuffer;
 
 /** Named memory of a device, made by {@link Device#allocate} and freed when its arena closes. */
-public sealed interface Buffer permits CpuBuffer {
+public sealed interface Buffer permits CpuBuffer, CudaBuffer {
   /**
    * The device that owns the memory.
    *

@@ -2,6 +2,7 @@ package io.gatun.kernels;
 
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.NativeLibrary;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -10,7 +11,7 @@ import java.util.List;
  * Where matrices live and operations run. Calls from several threads are safe and run one after the
  * other; everything a device gave must be freed (its arena closed) before the device is closed.
  */
-public sealed interface Device extends AutoCloseable permits CpuDevice {
+public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevice {
   /** Instruction sets the CPU kernels are built for, weakest first. */
   enum CpuVariant {
     /** What every machine of the architecture has. */

@@ -146,6 +146,8 @@ class SourceRulesTest {
     var found = new TreeMap<String, String>();
     var files = new ArrayList<>(sources.stream().map(SourceFacts::file).toList());
     files.addAll(House.files("native/cpu", ".cpp", ".h"));
+    files.addAll(House.files("native/cuda", ".cu", ".cuh"));
+    files.addAll(House.files("native/emulator", ".cpp", ".h"));
     files.addAll(House.files("native/include", ".h", ".inc"));
     files.remove(
         House.ROOT.resolve("bench/src/test/java/io/gatun/bench/house/SourceRulesTest.java"));

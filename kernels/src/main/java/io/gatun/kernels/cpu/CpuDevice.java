@@ -192,9 +192,9 @@ public final class CpuDevice implements Device {
     requireOpen();
     return switch (buffer) {
       case CpuBuffer b when b.device() == this -> b.memory();
-      case CpuBuffer b ->
+      default ->
           throw new IllegalArgumentException(
-              "buffer %s belongs to another device".formatted(b.name()));
+              "buffer %s belongs to another device".formatted(buffer.name()));
     };
   }
 

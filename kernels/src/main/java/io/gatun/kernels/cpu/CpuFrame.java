@@ -129,15 +129,11 @@ public abstract sealed class CpuFrame permits CpuCall {
    * @return the address
    */
   public long pin(Buffer buffer, long offset) {
-    var cpu =
-        switch (buffer) {
-          case CpuBuffer b -> b;
-        };
-    if (cpu.device() != device) {
-      throw new IllegalArgumentException(
-          "%s: buffer %s belongs to another device".formatted(stem(), buffer.name()));
+    if (buffer instanceof CpuBuffer b && b.device() == device) {
+      return b.pointer() + offset;
     }
-    return cpu.pointer() + offset;
+    throw new IllegalArgumentException(
+        "%s: buffer %s belongs to another device".formatted(stem(), buffer.name()));
   }
 
   /**

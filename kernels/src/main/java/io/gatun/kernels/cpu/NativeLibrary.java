@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.gatun.kernels.Device.CpuVariant;
 import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.cache.Cache;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -16,11 +17,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 
@@ -146,9 +143,10 @@ public final class NativeLibrary {
                 .formatted(name));
       }
       byte[] content = in.readAllBytes();
-      Path file = cache().resolve(hash(content)).resolve(Path.of(name).getFileName());
+      Path file =
+          Cache.folder("native").resolve(Cache.name(content)).resolve(Path.of(name).getFileName());
       if (!Files.exists(file) || !Arrays.equals(Files.readAllBytes(file), content)) {
-        write(file, content);
+        Cache.write(file, content);
       }
       return file;
     } catch (IOException e) {
@@ -156,18 +154,6 @@ public final class NativeLibrary {
           "the native library cannot be unpacked; point -Dgatun.cache at a folder that can be"
               + " written",
           e);
-    }
-  }
-
-  /** Several JVMs may unpack at once: each writes a file of its own and renames it into place. */
-  private static void write(Path file, byte[] content) throws IOException {
-    Files.createDirectories(file.getParent());
-    Path temporary = Files.createTempFile(file.getParent(), "unpack", ".tmp");
-    try {
-      Files.write(temporary, content);
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    } finally {
-      Files.deleteIfExists(temporary);
     }
   }
 
@@ -185,24 +171,5 @@ public final class NativeLibrary {
             cpu,
             variant.name().toLowerCase(Locale.ROOT),
             mac ? "dylib" : "so");
-  }
-
-  private static Path cache() {
-    String chosen = System.getProperty("gatun.cache", "");
-    if (!chosen.isEmpty()) {
-      return Path.of(chosen);
-    }
-    String xdg = System.getenv().getOrDefault("XDG_CACHE_HOME", "");
-    Path base = xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
-    return base.resolve("gatun").resolve("native");
-  }
-
-  private static String hash(byte[] content) {
-    try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(content);
-      return HexFormat.of().formatHex(digest, 0, 16);
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every JVM has SHA-256", e);
-    }
   }
 }

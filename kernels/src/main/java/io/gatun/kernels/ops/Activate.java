@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * An activation of every element, in F32, rounded once. C: gatun_activate_forward,
@@ -27,6 +28,7 @@ public final class Activate {
     Device device = Check.compute(OP, "x", x);
     Check.same(OP, "y", y, x);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("activate_forward");
       case CpuDevice cpu ->
           cpu.call(CpuKernel.ACTIVATE_FORWARD, c -> c.integer(f.ordinal()).matrix(x).matrix(y));
     }
@@ -46,6 +48,7 @@ public final class Activate {
     Check.same(OP, "dy", dy, x);
     Check.same(OP, "dx", dx, x);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("activate_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ACTIVATE_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * The optimizer AdamW (decoupled weight decay, as in PyTorch) on flat parameters. C: gatun_adam_w.
@@ -54,6 +55,7 @@ public final class AdamW {
         t >= 1, "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
     Device device = params.buffer().device();
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("adam_w");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ADAM_W,

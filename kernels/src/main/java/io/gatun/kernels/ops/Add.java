@@ -4,6 +4,8 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** y += x. C: gatun_add. */
 public final class Add {
@@ -21,6 +23,9 @@ public final class Add {
     Check.compute("add", "ySum", ySum);
     Check.matrix("add", "ySum", ySum, ySum.dtype(), x.rows(), x.cols(), x);
     switch (device) {
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.ADD, CudaDevice.pieces(x), l -> l.matrix("x", x).matrix("ySum", ySum));
       case CpuDevice cpu -> cpu.call(CpuKernel.ADD, c -> c.matrix(x).matrix(ySum));
     }
   }

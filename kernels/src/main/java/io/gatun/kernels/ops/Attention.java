@@ -9,6 +9,7 @@ import io.gatun.kernels.Segments;
 import io.gatun.kernels.cpu.CpuCall;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.util.List;
 
 /**
@@ -48,6 +49,7 @@ public final class Attention {
     Check.same(op, "o", o, q);
     Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("attention_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ATTENTION_FORWARD,
@@ -93,6 +95,7 @@ public final class Attention {
     Check.same(op, "dk", dk, k);
     Check.same(op, "dv", dv, k);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("attention_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ATTENTION_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Weighted binary cross-entropy of independent classes and its gradient in one pass, for rows that
@@ -30,6 +31,7 @@ public final class BinaryCrossEntropy {
   public static void run(Matrix logits, Matrix targets, Matrix weights, Matrix rowLoss) {
     Device device = Check.rowLoss(OP, "logits", logits, targets, weights, rowLoss);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("binary_cross_entropy");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.BINARY_CROSS_ENTROPY,

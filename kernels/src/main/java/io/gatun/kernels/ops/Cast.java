@@ -4,6 +4,8 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Changes the element type. C: gatun_cast. */
 public final class Cast {
@@ -20,6 +22,11 @@ public final class Cast {
     Device device = from.buffer().device();
     Check.matrix("cast", "to", to, to.dtype(), from.rows(), from.cols(), from);
     switch (device) {
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.CAST,
+              CudaDevice.pieces(from),
+              l -> l.matrix("from", from).matrix("to", to));
       case CpuDevice cpu -> cpu.call(CpuKernel.CAST, c -> c.matrix(from).matrix(to));
     }
   }

@@ -7,6 +7,7 @@ import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /** Weighted cross-entropy and its gradient in one pass. C: gatun_cross_entropy. */
 public final class CrossEntropy {
@@ -40,6 +41,7 @@ public final class CrossEntropy {
         softCap,
         logits.shape());
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("cross_entropy");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.CROSS_ENTROPY,

@@ -7,6 +7,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Philox;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Inverted dropout. Feature f of a token is kept when {@link Philox#unit} of word f % 4 of {@link
@@ -54,6 +55,7 @@ public final class Dropout {
         p,
         x.shape());
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("dropout");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.DROPOUT,

@@ -6,6 +6,7 @@ import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /** Rows of a table by number. C: gatun_embedding_forward, gatun_embedding_backward. */
 public final class Embedding {
@@ -23,6 +24,7 @@ public final class Embedding {
   public static void forward(Matrix table, Ints ids, float scale, Matrix y) {
     Device device = check("embedding", table, ids, y);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("embedding_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_FORWARD, c -> c.matrix(table).ints(ids).number(scale).matrix(y));
@@ -42,6 +44,7 @@ public final class Embedding {
   public static void backward(Matrix dy, Ints ids, float scale, Matrix dTableSum) {
     Device device = check("embedding_backward", dTableSum, ids, dy);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("embedding_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_BACKWARD,

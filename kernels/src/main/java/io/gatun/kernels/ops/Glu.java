@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /** Gated linear unit on a fused gate | up matrix. C: gatun_glu_forward, gatun_glu_backward. */
 public final class Glu {
@@ -20,6 +21,7 @@ public final class Glu {
   public static void forward(Activation activation, Matrix gateUp, Matrix h) {
     Device device = check(gateUp, h, "h");
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("glu_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_FORWARD, c -> c.integer(activation.ordinal()).matrix(gateUp).matrix(h));
@@ -38,6 +40,7 @@ public final class Glu {
     Device device = check(gateUp, dh, "dh");
     Check.same("glu", "dGateUp", dGateUp, gateUp);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("glu_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Layer norm of each row, with frozen scale and shift. C: gatun_layer_norm_forward,
@@ -36,6 +37,7 @@ public final class LayerNorm {
     Check.same(OP, "y", y, x);
     Check.that(eps >= 0, OP, "eps is %s, must not be negative (x is %s)", eps, x.shape());
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("layer_norm_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_FORWARD,
@@ -88,6 +90,7 @@ public final class LayerNorm {
     Check.same(OP, "dy", dy, x);
     Check.same(OP, "dx", dx, x);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("layer_norm_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * The gradients of a dense layer {@code y = x wᵀ + b} all of whose numbers are trained. That of x
@@ -31,6 +32,7 @@ public final class LinearGradient {
     Check.matrix(OP, "dwSum", dwSum, DType.F32, dy.cols(), x.cols(), dy);
     Check.matrix(OP, "dbSum", dbSum, DType.F32, 1, dy.cols(), dy);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("linear_gradient");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LINEAR_GRADIENT, c -> c.matrix(dy).matrix(x).matrix(dwSum).matrix(dbSum));

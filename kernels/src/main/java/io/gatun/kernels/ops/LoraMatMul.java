@@ -7,6 +7,7 @@ import io.gatun.kernels.Weight;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.util.List;
 import java.util.Optional;
 
@@ -93,6 +94,7 @@ public final class LoraMatMul {
     bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
     LoraCheck.rows(rows, x, t, w);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("lora_mat_mul_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LORA_MAT_MUL_FORWARD,
@@ -174,6 +176,7 @@ public final class LoraMatMul {
     LoraCheck.rows(rows, xa, t, w);
     LoraCheck.gradients(rows, grads, dy);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("lora_mat_mul_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LORA_MAT_MUL_BACKWARD,

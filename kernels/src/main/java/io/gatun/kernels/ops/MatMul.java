@@ -7,6 +7,7 @@ import io.gatun.kernels.Weight;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.util.Optional;
 
 /**
@@ -89,6 +90,7 @@ public final class MatMul {
     Check.activation(OP, "y", y, x.rows(), w.rows(), x);
     bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("mat_mul_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.MAT_MUL_FORWARD,
@@ -105,6 +107,7 @@ public final class MatMul {
     Check.weight(OP, w, dy.cols(), w.cols(), dy);
     Check.activation(OP, "dx", dx, dy.rows(), w.cols(), dy);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("mat_mul_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.MAT_MUL_BACKWARD,

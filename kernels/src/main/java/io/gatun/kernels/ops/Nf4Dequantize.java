@@ -7,6 +7,7 @@ import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.util.List;
 
 /**
@@ -26,6 +27,7 @@ public final class Nf4Dequantize {
     Device device = y.buffer().device();
     Check.weight("nf4_dequantize", w, y.rows(), y.cols(), y);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("nf4_dequantize");
       case CpuDevice cpu ->
           cpu.call(CpuKernel.NF4_DEQUANTIZE, c -> c.struct(CpuWeights.weight(c, w)).matrix(y));
     }

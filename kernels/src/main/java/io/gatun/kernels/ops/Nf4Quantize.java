@@ -8,6 +8,7 @@ import io.gatun.kernels.Nf4Matrix.Scales;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.lang.foreign.Arena;
 
 /**
@@ -77,6 +78,7 @@ public final class Nf4Quantize {
   private static float quantize(
       Device device, Matrix x, Band out, Matrix absmax, NestedCode nestedCode) {
     return switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("nf4_quantize");
       case CpuDevice cpu ->
           (float)
               cpu.callForDouble(

@@ -5,6 +5,7 @@ import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Changes the layout of the codes of a 4-bit matrix, between file order and tiles. C:
@@ -28,6 +29,7 @@ public final class Nf4Repack {
         to.rows() + "x" + to.cols());
     Device device = from.codes().device();
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("nf4_repack");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.NF4_REPACK,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Root-mean-square norm within groups of n columns: a whole row when gamma is as wide as x, one
@@ -30,6 +31,7 @@ public final class RmsNorm {
     Device device = check(x, gamma, rstd);
     Check.same("rms_norm", "y", y, x);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("rms_norm_forward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_FORWARD,
@@ -74,6 +76,7 @@ public final class RmsNorm {
     Check.same("rms_norm", "dy", dy, x);
     Check.same("rms_norm", "dx", dx, x);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("rms_norm_backward");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /** Rotary position embedding, rotate-half convention, in place. C: gatun_rope. */
 public final class Rope {
@@ -52,6 +53,7 @@ public final class Rope {
     Check.matrix("rope", "cos", cos, DType.F32, x.rows(), cos.cols(), x);
     Check.same("rope", "sin", sin, cos);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("rope");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ROPE,

@@ -4,6 +4,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
+import io.gatun.kernels.cuda.CudaDevice;
 
 /**
  * Weighted mean squared error of rows and its gradient in one pass, for regression. C:
@@ -27,6 +28,7 @@ public final class SquaredError {
   public static void run(Matrix z, Matrix targets, Matrix weights, Matrix rowLoss) {
     Device device = Check.rowLoss(OP, "z", z, targets, weights, rowLoss);
     switch (device) {
+      case CudaDevice cuda -> throw cuda.lacks("squared_error");
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.SQUARED_ERROR,

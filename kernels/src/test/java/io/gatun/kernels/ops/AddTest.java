@@ -11,9 +11,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class AddTest {
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType tx : Samples.COMPUTE) {
         for (DType ty : Samples.COMPUTE) {
           for (int cols : Samples.SIZES) {
@@ -30,9 +30,9 @@ class AddTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void largeMatricesUseAllThreads(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void largeMatricesUseAllThreads(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Samples.random(device, DType.F32, 33, 8193, 1, arena);
       Matrix y = Samples.random(device, DType.F32, 33, 8193, 2, arena);
       double[] expected = AddReference.run(Samples.values(x), Samples.values(y));
@@ -43,9 +43,9 @@ class AddTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix none = Matrix.allocate(device, "none", DType.F32, 0, 13, arena);
       Add.run(none, none);
       Matrix x = Matrix.allocate(device, "x", DType.BF16, 1, 3, arena);

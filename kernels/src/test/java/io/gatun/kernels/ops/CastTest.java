@@ -15,9 +15,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class CastTest {
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void everyHalfNumberWidensExactly(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void everyHalfNumberWidensExactly(Devices.Place place) {
+    place.run((device, arena) -> {
       var bits = new short[1 << 16];
       for (int i = 0; i < bits.length; i++) {
         bits[i] = (short) i;
@@ -47,9 +47,9 @@ class CastTest {
    * beside.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void roundsToNearestEven(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void roundsToNearestEven(Devices.Place place) {
+    place.run((device, arena) -> {
       int count = 1 << 16;
       var values = new float[8 * count];
       var random = new Random(1);
@@ -81,9 +81,9 @@ class CastTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalTypesCopyBits(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalTypesCopyBits(Devices.Place place) {
+    place.run((device, arena) -> {
       short[] bits = {0x7f81, (short) 0xff81, 1, (short) 0x8000, 0x7f80};
       for (DType dtype : new DType[] {DType.F16, DType.BF16}) {
         Matrix x = upload(device, dtype, bits, arena);
@@ -97,9 +97,9 @@ class CastTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void betweenHalfTypes(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void betweenHalfTypes(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Samples.random(device, DType.F16, 13, 33, 1, arena);
       Matrix y = Samples.guarded(device, DType.BF16, 13, 33, arena);
       Cast.run(x, y);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
+import io.gatun.kernels.cuda.CudaTests;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.function.BiConsumer;
@@ -29,28 +30,73 @@ public final class Devices {
   }
 
   /**
-   * A device to be opened.
+   * All devices of an op that has a CUDA kernel too: the GPU, or the emulator with its threads and
+   * blocks in each order.
    *
-   * @param variant instruction set
-   * @param threads threads
+   * @return variants x thread counts, and orders
    */
-  public record Choice(CpuVariant variant, int threads) {
+  public static Stream<Place> withCuda() {
+    return Stream.concat(all(), Arrays.stream(Gpu.values()));
+  }
+
+  /** Where a test runs. */
+  public sealed interface Place {
+    /**
+     * Opens the device; skips the test where there is none.
+     *
+     * @return a new device
+     */
+    Device open();
+
     /**
      * Opens the device and an arena, runs the test, closes the arena, requires that nothing is
      * live, closes the device.
      *
      * @param test what to do
      */
-    public void run(BiConsumer<Device, Arena> test) {
-      assumeTrue(
-          CpuVariant.available().contains(variant),
-          "this machine cannot run " + variant + " kernels");
-      try (Device device = Device.cpu(threads, variant)) {
+    default void run(BiConsumer<Device, Arena> test) {
+      try (Device device = open()) {
         try (Arena arena = Arena.ofConfined()) {
           test.accept(device, arena);
         }
         assertEquals(0, device.memory().allocated(), "live bytes after the test");
       }
+    }
+  }
+
+  /**
+   * A CPU device.
+   *
+   * @param variant instruction set
+   * @param threads threads
+   */
+  public record Choice(CpuVariant variant, int threads) implements Place {
+    @Override
+    public Device open() {
+      assumeTrue(
+          CpuVariant.available().contains(variant),
+          "this machine cannot run " + variant + " kernels");
+      return Device.cpu(threads, variant);
+    }
+  }
+
+  /** The first GPU. Only the emulator can choose the order of its threads and blocks. */
+  public enum Gpu implements Place {
+    /** The first first. */
+    FORWARD,
+    /** The last first. */
+    REVERSE,
+    /** Shuffled. */
+    SHUFFLED;
+
+    @Override
+    public Device open() {
+      if (CudaTests.emulated()) {
+        CudaTests.call("emu_order", ordinal(), (long) ordinal());
+      } else {
+        assumeTrue(this == FORWARD, "a GPU chooses the order of its threads itself");
+      }
+      return CudaTests.open();
     }
   }
 }

@@ -1,0 +1,115 @@
+package io.gatun.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.DeviceException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A GPU's primary context with two streams: one for kernels and memory, one for copies between host
+ * and device. All methods are called under the device's lock.
+ */
+final class CudaContext {
+  private static final long KEEP_ALL = -1;
+
+  private final CudaDriver.Gpu gpu;
+  private final MemorySegment handle;
+  private final MemorySegment work;
+  private final MemorySegment copies;
+  private final MemorySegment turn;
+
+  /** Opens a context; the arena holds what its calls write into. */
+  CudaContext(CudaDriver.Gpu gpu, Arena arena) {
+    this.gpu = gpu;
+    var out = arena.allocate(ADDRESS);
+    check(Cuda.cuDevicePrimaryCtxRetain(out, gpu.ordinal()), "no context");
+    handle = out.get(ADDRESS, 0);
+    try {
+      enter();
+      keepFreedMemory(arena);
+      work = stream(out);
+      copies = stream(out);
+      turn = event(arena);
+    } catch (DeviceException e) {
+      Cuda.cuDevicePrimaryCtxRelease_v2(gpu.ordinal());
+      throw e;
+    }
+  }
+
+  private MemorySegment stream(MemorySegment out) {
+    check(Cuda.cuStreamCreate(out, Cuda.CU_STREAM_NON_BLOCKING()), "no stream");
+    return out.get(ADDRESS, 0);
+  }
+
+  /**
+   * Freed memory stays with the pool, where the next allocation finds it, instead of going back.
+   */
+  private void keepFreedMemory(Arena arena) {
+    var pool = arena.allocate(ADDRESS);
+    check(Cuda.cuDeviceGetDefaultMemPool(pool, gpu.ordinal()), "no memory pool");
+    var threshold = arena.allocateFrom(JAVA_LONG, KEEP_ALL);
+    int attribute = Cuda.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD();
+    check(Cuda.cuMemPoolSetAttribute(pool.get(ADDRESS, 0), attribute, threshold), "no memory pool");
+  }
+
+  MemorySegment event(Arena arena) {
+    var out = arena.allocate(ADDRESS);
+    check(Cuda.cuEventCreate(out, Cuda.CU_EVENT_DISABLE_TIMING()), "no event");
+    return out.get(ADDRESS, 0);
+  }
+
+  /** Makes this the context of the calling thread: the driver keeps one for each thread. */
+  void enter() {
+    check(Cuda.cuCtxSetCurrent(handle), "the context cannot be entered");
+  }
+
+  CudaDriver.Gpu gpu() {
+    return gpu;
+  }
+
+  MemorySegment work() {
+    return work;
+  }
+
+  MemorySegment copies() {
+    return copies;
+  }
+
+  /** What is asked of the copying stream from now on waits for all that was asked of the other. */
+  void copiesAfterWork() {
+    order(work, copies);
+  }
+
+  /** What is asked of the working stream from now on waits for all that was asked of the other. */
+  void workAfterCopies() {
+    order(copies, work);
+  }
+
+  private void order(MemorySegment first, MemorySegment second) {
+    check(Cuda.cuEventRecord(turn, first), "streams cannot be ordered");
+    check(Cuda.cuStreamWaitEvent(second, turn, 0), "streams cannot be ordered");
+  }
+
+  /** Waits for both streams. */
+  int synchronize() {
+    int code = Cuda.cuStreamSynchronize(copies);
+    return code != 0 ? code : Cuda.cuStreamSynchronize(work);
+  }
+
+  void check(int code, String what) {
+    if (code != 0) {
+      throw new DeviceException("%s: %s: %s".formatted(gpu, what, CudaStatus.text(code)));
+    }
+  }
+
+  /** Gives everything back, also after a kernel that broke the context. */
+  void close() {
+    Cuda.cuEventDestroy_v2(turn);
+    Cuda.cuStreamDestroy_v2(copies);
+    Cuda.cuStreamDestroy_v2(work);
+    check(Cuda.cuDevicePrimaryCtxRelease_v2(gpu.ordinal()), "the context cannot be closed");
+  }
+}

@@ -1,0 +1,254 @@
+package io.gatun.kernels.cuda;
+
+import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.Buffer;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.MemoryUse;
+import io.gatun.kernels.cache.Cache;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * A GPU. Launches return before they are done; a kernel that fails is seen by a later call, or by
+ * its own with {@code -Dgatun.syncEveryLaunch=true}.
+ */
+public final class CudaDevice implements Device {
+  private static final int PIECE_COLUMNS = 2048; // of a block in each_piece of the prelude
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Arena arena;
+  private final CudaContext context;
+  private final CudaMemory memory;
+  private final CudaStaging staging;
+  private final CudaModules modules;
+  private final CudaLaunch launch;
+  private final boolean syncEveryLaunch = Boolean.getBoolean("gatun.syncEveryLaunch");
+  private CudaKernel last = CudaKernel.ADD;
+  private boolean launched;
+  private boolean closed;
+
+  private CudaDevice(CudaDriver.Gpu gpu, Arena arena) {
+    this.arena = arena;
+    context = new CudaContext(gpu, arena);
+    try {
+      memory = new CudaMemory(this, lock, context, arena);
+      staging = new CudaStaging(context, arena);
+      modules =
+          new CudaModules(context, new CudaCompiler(gpu.architecture(), Cache.folder("cuda")));
+      launch = new CudaLaunch(this, arena);
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens a GPU.
+   *
+   * @param ordinal its number, from 0
+   * @return a new device, to be closed
+   * @throws DeviceException when there is no driver, no NVRTC, no such GPU, or one is too old
+   */
+  public static CudaDevice open(int ordinal) {
+    var gpu = CudaDriver.open(ordinal);
+    var arena = Arena.ofShared();
+    try {
+      return new CudaDevice(gpu, arena);
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Launches a kernel with as many threads a block as its source bounds it to.
+   *
+   * @param kernel which
+   * @param blocks how many; with none nothing is launched
+   * @param arguments pushes its arguments, in order
+   * @throws DeviceException when the driver refuses, or an earlier kernel failed
+   */
+  public void launch(CudaKernel kernel, int blocks, Consumer<CudaLaunch> arguments) {
+    guarded(() -> {
+      var loaded = modules.get(kernel);
+      launch.begin(loaded.signature());
+      arguments.accept(launch);
+      var extra = launch.complete();
+      if (blocks > 0) {
+        int threads = loaded.signature().threads();
+        int code =
+            Cuda.cuLaunchKernel(
+                loaded.function(),
+                blocks,
+                1,
+                1,
+                threads,
+                1,
+                1,
+                0,
+                context.work(),
+                MemorySegment.NULL,
+                extra);
+        finish(kernel, code);
+      }
+      return blocks;
+    });
+  }
+
+  private void finish(CudaKernel kernel, int launchCode) {
+    int code = launchCode != 0 || !syncEveryLaunch ? launchCode : context.synchronize();
+    if (code != 0) {
+      throw new DeviceException(
+          "%s: %s (%s; %s)"
+              .formatted(kernel.function(), CudaStatus.text(code), launch.arguments(), this));
+    }
+    last = kernel;
+    launched = true;
+  }
+
+  /**
+   * Blocks for a kernel that walks over all elements by each_piece.
+   *
+   * @param m the matrix it walks over
+   * @return a block for each 2048 columns of each row
+   */
+  public static int pieces(Matrix m) {
+    long blocks = m.rows() * (long) Math.ceilDiv(m.cols(), PIECE_COLUMNS);
+    return (int) Math.min(blocks, Integer.MAX_VALUE);
+  }
+
+  /**
+   * The refusal of an op that has no kernel here.
+   *
+   * @param op its stem
+   * @return what to throw
+   */
+  public DeviceException lacks(String op) {
+    return new DeviceException(
+        "%s has no CUDA kernel in this version (%s); use Device.cpu()".formatted(op, this));
+  }
+
+  @Override
+  public Buffer allocate(String name, long bytes, Arena owner) {
+    return guarded(() -> memory.allocate(name, bytes, owner));
+  }
+
+  @Override
+  public void upload(MemorySegment from, Buffer to, long toOffset) {
+    guarded(() -> {
+      long address = range(to, toOffset, from.byteSize());
+      return copied(() -> staging.upload(from, address, "upload to " + to.name()));
+    });
+  }
+
+  @Override
+  public void download(Buffer from, long fromOffset, MemorySegment to) {
+    guarded(() -> {
+      long address = range(from, fromOffset, to.byteSize());
+      return copied(() -> staging.download(address, to, "download of " + from.name()));
+    });
+  }
+
+  @Override
+  public void zero(Buffer buffer) {
+    guarded(() -> {
+      long address = own(buffer).pointer();
+      return copied(() ->
+          context.check(
+              Cuda.cuMemsetD8Async(address, (byte) 0, Math.max(1, buffer.bytes()), context.work()),
+              "zeroing of " + buffer.name()));
+    });
+  }
+
+  @Override
+  public void synchronize() {
+    guarded(() -> copied(() -> context.check(context.synchronize(), "synchronize")));
+  }
+
+  /** A kernel that failed is often seen only here. */
+  private boolean copied(Runnable work) {
+    try {
+      work.run();
+      return true;
+    } catch (DeviceException e) {
+      if (!launched || syncEveryLaunch) {
+        throw e;
+      }
+      throw new DeviceException(
+          "%s. An earlier kernel may have failed, the last one was %s; start with -Dgatun.syncEveryLaunch=true to see which"
+              .formatted(e.getMessage(), last.function()),
+          e);
+    }
+  }
+
+  private long range(Buffer buffer, long offset, long bytes) {
+    long address = own(buffer).pointer();
+    if (offset < 0 || bytes > buffer.bytes() - offset) {
+      throw new IndexOutOfBoundsException(
+          "%d bytes at byte %d of buffer %s, which has %d"
+              .formatted(bytes, offset, buffer.name(), buffer.bytes()));
+    }
+    return address + offset;
+  }
+
+  CudaBuffer own(Buffer buffer) {
+    if (buffer instanceof CudaBuffer b && b.device() == this) {
+      return b;
+    }
+    throw new IllegalArgumentException(
+        "buffer %s belongs to another device".formatted(buffer.name()));
+  }
+
+  @Override
+  public MemoryUse memory() {
+    lock.lock();
+    try {
+      return memory.use();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      memory.requireEmpty();
+      closed = true;
+      context.enter();
+      context.synchronize();
+      modules.close();
+      staging.close();
+      context.close();
+    } finally {
+      lock.unlock();
+    }
+    arena.close();
+  }
+
+  private <T> T guarded(Supplier<T> work) {
+    lock.lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException(this + " is closed");
+      }
+      context.enter();
+      return work.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return context.gpu().toString();
+  }
+}

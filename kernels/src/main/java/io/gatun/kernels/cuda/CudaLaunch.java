@@ -1,0 +1,176 @@
+package io.gatun.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.Buffer;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.cuda.CudaSignature.Parameter;
+import io.gatun.kernels.cuda.CudaSignature.Type;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The arguments of one launch, pushed in the order of the kernel's parameters; each is checked
+ * against the name and type that the source gives it. Laid out as a C struct of them in memory that
+ * the device allocated once. Used only inside {@link CudaDevice#launch}.
+ */
+public final class CudaLaunch {
+  private static final long FRAME_BYTES = 4096; // what the driver takes
+
+  private final CudaDevice device;
+  private final MemorySegment frame;
+  private final MemorySegment size;
+  private final MemorySegment extra;
+  private final List<String> shown = new ArrayList<>();
+  private CudaSignature signature = new CudaSignature("none", 1, List.of());
+  private int count;
+  private long top;
+
+  CudaLaunch(CudaDevice device, Arena arena) {
+    this.device = device;
+    frame = arena.allocate(FRAME_BYTES, 64);
+    size = arena.allocate(JAVA_LONG);
+    extra = arena.allocate(ADDRESS, 5);
+    extra.setAtIndex(ADDRESS, 0, Cuda.CU_LAUNCH_PARAM_BUFFER_POINTER());
+    extra.setAtIndex(ADDRESS, 1, frame);
+    extra.setAtIndex(ADDRESS, 2, Cuda.CU_LAUNCH_PARAM_BUFFER_SIZE());
+    extra.setAtIndex(ADDRESS, 3, size);
+  }
+
+  void begin(CudaSignature next) {
+    signature = next;
+    count = 0;
+    top = 0;
+    shown.clear();
+  }
+
+  /** The arguments as the driver takes them: with their size, so that it can check it. */
+  MemorySegment complete() {
+    if (count != signature.parameters().size()) {
+      throw new IllegalStateException("%d arguments for %s".formatted(count, signature));
+    }
+    size.set(JAVA_LONG, 0, top);
+    return extra;
+  }
+
+  /** The arguments for messages: "x at byte 0: 13x65 F32 of buffer activations". */
+  String arguments() {
+    return String.join("; ", shown);
+  }
+
+  /**
+   * Passes a matrix.
+   *
+   * @param name of the parameter
+   * @param m a matrix of this device
+   * @return this
+   */
+  public CudaLaunch matrix(String name, Matrix m) {
+    long at = place(name, Type.MATRIX);
+    frame.set(JAVA_LONG, at, pin(m.buffer(), m.offset()));
+    frame.set(JAVA_LONG, at + 8, m.rows());
+    frame.set(JAVA_LONG, at + 16, m.cols());
+    frame.set(JAVA_LONG, at + 24, m.rowStride());
+    frame.set(JAVA_INT, at + 32, code(m.dtype()));
+    frame.set(JAVA_INT, at + 36, 0);
+    shown.add("%s at byte %d: %s of buffer %s".formatted(name, at, m.shape(), m.buffer().name()));
+    return this;
+  }
+
+  /**
+   * Passes the address of a byte of a buffer.
+   *
+   * @param name of the parameter
+   * @param buffer a buffer of this device
+   * @param offset a byte of it
+   * @return this
+   */
+  public CudaLaunch pointer(String name, Buffer buffer, long offset) {
+    long at = place(name, Type.POINTER);
+    frame.set(JAVA_LONG, at, pin(buffer, offset));
+    shown.add(
+        "%s at byte %d: %d bytes of buffer %s"
+            .formatted(name, at, buffer.bytes() - offset, buffer.name()));
+    return this;
+  }
+
+  /**
+   * Passes a null pointer, for an argument that is not there.
+   *
+   * @param name of the parameter
+   * @return this
+   */
+  public CudaLaunch absent(String name) {
+    frame.set(JAVA_LONG, place(name, Type.POINTER), 0);
+    return this;
+  }
+
+  /**
+   * Passes a float.
+   *
+   * @param name of the parameter
+   * @param value the value
+   * @return this
+   */
+  public CudaLaunch number(String name, float value) {
+    frame.set(JAVA_FLOAT, place(name, Type.FLOAT), value);
+    return this;
+  }
+
+  /**
+   * Passes an int.
+   *
+   * @param name of the parameter
+   * @param value the value
+   * @return this
+   */
+  public CudaLaunch integer(String name, int value) {
+    frame.set(JAVA_INT, place(name, Type.INT), value);
+    return this;
+  }
+
+  /**
+   * Passes an i64.
+   *
+   * @param name of the parameter
+   * @param value the value
+   * @return this
+   */
+  public CudaLaunch count(String name, long value) {
+    frame.set(JAVA_LONG, place(name, Type.LONG), value);
+    return this;
+  }
+
+  private long place(String name, Type type) {
+    var parameters = signature.parameters();
+    var wanted = count < parameters.size() ? parameters.get(count) : new Parameter(type, "nothing");
+    if (wanted.type() != type || !wanted.name().equals(name)) {
+      throw new IllegalStateException(
+          "argument %d is %s %s, the kernel is %s".formatted(count, type, name, signature));
+    }
+    count++;
+    long at = type.align(top);
+    top = at + type.bytes();
+    return at;
+  }
+
+  private long pin(Buffer buffer, long offset) {
+    return device.own(buffer).pointer() + offset;
+  }
+
+  /** Code of an element type in the prelude. */
+  private static int code(DType dtype) {
+    return switch (dtype) {
+      case F32 -> 0;
+      case F16 -> 1;
+      case BF16 -> 2;
+    };
+  }
+}

@@ -1,0 +1,105 @@
+package io.gatun.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.MemoryUse;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The buffers of a device and their accounting. Memory is allocated, zeroed and freed in the order
+ * of the working stream, so that nothing waits. All methods are called under the device's lock;
+ * freeing, which an arena starts, takes it.
+ */
+final class CudaMemory {
+  private final CudaDevice device;
+  private final ReentrantLock lock;
+  private final CudaContext context;
+  private final MemorySegment out;
+  private final Set<CudaBuffer> live = new HashSet<>();
+  private long allocated;
+  private long peak;
+
+  CudaMemory(CudaDevice device, ReentrantLock lock, CudaContext context, Arena arena) {
+    this.device = device;
+    this.lock = lock;
+    this.context = context;
+    out = arena.allocate(JAVA_LONG);
+  }
+
+  CudaBuffer allocate(String name, long bytes, Arena owner) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("%s cannot have %d bytes".formatted(name, bytes));
+    }
+    long address = take(name, bytes);
+    // The cleanup is made before the buffer it frees, so it finds it here.
+    var registered = new CudaBuffer[1];
+    MemorySegment memory;
+    try {
+      memory =
+          MemorySegment.ofAddress(address)
+              .reinterpret(0, owner, ignored -> free(registered[0], address));
+    } catch (RuntimeException e) {
+      Cuda.cuMemFreeAsync(address, context.work());
+      throw e;
+    }
+    registered[0] = new CudaBuffer(device, name, bytes, memory);
+    live.add(registered[0]);
+    allocated += bytes;
+    peak = Math.max(peak, allocated);
+    return registered[0];
+  }
+
+  private long take(String name, long bytes) {
+    long taken = Math.max(bytes, 1);
+    int code = Cuda.cuMemAllocAsync(out, taken, context.work());
+    if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {
+      // What was freed may not have come back yet.
+      context.check(context.synchronize(), "allocation of " + name);
+      code = Cuda.cuMemAllocAsync(out, taken, context.work());
+    }
+    if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {
+      throw new DeviceException(
+          "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
+              .formatted(name, bytes, allocated, context.gpu().memory(), use().table()));
+    }
+    context.check(code, "allocation of " + name);
+    long address = out.get(JAVA_LONG, 0);
+    context.check(
+        Cuda.cuMemsetD8Async(address, (byte) 0, taken, context.work()), "allocation of " + name);
+    return address;
+  }
+
+  /** Also after a kernel that broke the context, which then holds no memory that could be freed. */
+  private void free(CudaBuffer buffer, long address) {
+    lock.lock();
+    try {
+      live.remove(buffer);
+      allocated -= buffer.bytes();
+      context.enter();
+      Cuda.cuMemFreeAsync(address, context.work());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  MemoryUse use() {
+    var byName = new TreeMap<String, Long>();
+    live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
+    return new MemoryUse(allocated, peak, context.gpu().memory(), byName);
+  }
+
+  void requireEmpty() {
+    if (!live.isEmpty()) {
+      throw new DeviceException(
+          "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
+              .formatted(device, allocated, live.size(), use().table()));
+    }
+  }
+}

@@ -1,0 +1,94 @@
+package io.gatun.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+
+import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.DeviceException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.Map;
+
+/** The kernels that were launched so far, compiled and loaded at their first launch. */
+final class CudaModules {
+  /** Where the build packs native/cuda. */
+  private static final String FOLDER = "/META-INF/cuda/";
+
+  /**
+   * A kernel on the device.
+   *
+   * @param function the driver's handle
+   * @param signature what its source says
+   */
+  record Loaded(MemorySegment function, CudaSignature signature) {}
+
+  private record Module(MemorySegment handle, String source) {}
+
+  private final CudaContext context;
+  private final CudaCompiler compiler;
+  private final Map<String, Module> modules = new HashMap<>();
+  private final Map<CudaKernel, Loaded> kernels = new EnumMap<>(CudaKernel.class);
+
+  CudaModules(CudaContext context, CudaCompiler compiler) {
+    this.context = context;
+    this.compiler = compiler;
+  }
+
+  Loaded get(CudaKernel kernel) {
+    var loaded = kernels.get(kernel);
+    if (loaded == null) {
+      loaded = find(kernel);
+      kernels.put(kernel, loaded);
+    }
+    return loaded;
+  }
+
+  private Loaded find(CudaKernel kernel) {
+    var module = modules.computeIfAbsent(kernel.stem(), this::load);
+    var signature = CudaSignature.read(module.source(), kernel.function());
+    try (Arena arena = Arena.ofConfined()) {
+      var out = arena.allocate(ADDRESS);
+      var name = arena.allocateFrom(kernel.function());
+      context.check(Cuda.cuModuleGetFunction(out, module.handle(), name), kernel.function());
+      return new Loaded(out.get(ADDRESS, 0), signature);
+    }
+  }
+
+  private Module load(String stem) {
+    String source = text(stem + ".cu");
+    byte[] cubin = compiler.compile(stem, program(stem, source));
+    try (Arena arena = Arena.ofConfined()) {
+      var out = arena.allocate(ADDRESS);
+      var image = arena.allocate(cubin.length, 64).copyFrom(MemorySegment.ofArray(cubin));
+      var none = MemorySegment.NULL;
+      context.check(Cuda.cuModuleLoadDataEx(out, image, 0, none, none), stem);
+      return new Module(out.get(ADDRESS, 0), source);
+    }
+  }
+
+  /** What is compiled for a file: the prelude and its text, each with its own line numbers. */
+  static String program(String stem, String source) {
+    return "#line 1 \"prelude.cuh\"\n%s\n#line 1 \"%s.cu\"\n%s"
+        .formatted(text("prelude.cuh"), stem, source);
+  }
+
+  static String text(String file) {
+    try (var in = CudaModules.class.getResourceAsStream(FOLDER + file)) {
+      if (in == null) {
+        throw new DeviceException(
+            "no %s%s among the jar's resources; this build is broken".formatted(FOLDER, file));
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void close() {
+    modules.values().forEach(m -> Cuda.cuModuleUnload(m.handle()));
+  }
+}
