@@ -174,9 +174,9 @@ final class FolderReader {
       if (names.contains("adapter_model.safetensors")) {
         return "is a LoRA adapter, not a model";
       }
-      var gguf = names.stream().filter(n -> n.endsWith(".gguf")).findFirst();
+      var other = names.stream().filter(n -> n.matches(".*\\.(gguf|onnx)")).findFirst();
       return "has neither %s nor %s".formatted(SINGLE, INDEX)
-          + gguf.map(g -> "; to read " + g + " name that file").orElse("");
+          + other.map(n -> "; to read " + n + " name that file").orElse("");
     } catch (IOException e) {
       return "cannot be read: " + Sentences.of(e);
     }

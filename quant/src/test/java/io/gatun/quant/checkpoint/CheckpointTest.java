@@ -142,6 +142,8 @@ class CheckpointTest {
     refused("has neither model.safetensors nor");
     Files.writeString(folder.resolve("model.gguf"), "");
     refused("to read model.gguf name that file");
+    Files.move(folder.resolve("model.gguf"), folder.resolve("model.onnx"));
+    refused("to read model.onnx name that file");
     var adapter = folder.resolve("adapter_model.safetensors");
     Files.writeString(adapter, "");
     refused("is a LoRA adapter, not a model");

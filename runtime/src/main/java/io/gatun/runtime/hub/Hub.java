@@ -1,19 +1,13 @@
 package io.gatun.runtime.hub;
 
 import io.gatun.runtime.hub.Repository.Kind;
-import java.io.IOException;
+import io.gatun.runtime.hub.Wanted.Choice;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.function.BiFunction;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The Hugging Face hub, by way of the cache that all its tools share: what is there is used, what
@@ -29,16 +23,14 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Hub {
   private static final Duration SILENCE = Duration.ofSeconds(60);
 
-  private final HubSettings settings;
+  private final Map<String, String> environment;
   private final HubListener listener;
   private final Patience.Wait wait;
   private final Duration silence;
 
-  /** Chooses the files of a repository that somebody needs. */
-  private interface Choice extends BiFunction<HubReference, Set<String>, Wanted> {}
-
-  private Hub(HubSettings settings, HubListener listener, Patience.Wait wait, Duration silence) {
-    this.settings = settings;
+  private Hub(
+      Map<String, String> environment, HubListener listener, Patience.Wait wait, Duration silence) {
+    this.environment = environment;
     this.listener = listener;
     this.wait = wait;
     this.silence = silence;
@@ -48,7 +40,6 @@ public final class Hub {
    * The hub as the environment of this process says.
    *
    * @return with a listener that hears nothing
-   * @throws HubException if a variable makes no sense
    */
   public static Hub fromEnvironment() {
     return of(System.getenv());
@@ -57,17 +48,16 @@ public final class Hub {
   /**
    * The hub as other variables say.
    *
-   * @param environment HF_HOME and so on
+   * @param environment HF_HOME and so on; read when something is asked for that is not local
    * @return with a listener that hears nothing
-   * @throws HubException if a variable makes no sense
    */
   public static Hub of(Map<String, String> environment) {
-    return new Hub(HubSettings.of(environment), HubListener.NONE, Thread::sleep, SILENCE);
+    return new Hub(Map.copyOf(environment), HubListener.NONE, Thread::sleep, SILENCE);
   }
 
   /** The same with another patience, for tests. */
   Hub with(Patience.Wait wait, Duration silence) {
-    return new Hub(settings, listener, wait, silence);
+    return new Hub(environment, listener, wait, silence);
   }
 
   /**
@@ -77,7 +67,7 @@ public final class Hub {
    * @return a copy
    */
   public Hub with(HubListener listener) {
-    return new Hub(settings, listener, wait, silence);
+    return new Hub(environment, listener, wait, silence);
   }
 
   /**
@@ -86,7 +76,9 @@ public final class Hub {
    * @return a copy
    */
   public Hub offline() {
-    return new Hub(settings.withoutNetwork(), listener, wait, silence);
+    var without = new HashMap<>(environment);
+    without.put("HF_HUB_OFFLINE", "1");
+    return new Hub(without, listener, wait, silence);
   }
 
   /**
@@ -141,75 +133,31 @@ public final class Hub {
   }
 
   private Path resolve(HubReference reference, Kind kind, Choice choice) {
+    var settings = HubSettings.of(environment);
     var repository = new Repository(kind, reference.repository());
-    var cache = new RepositoryCache(settings.cache(), repository);
+    var cached = new Cached(new RepositoryCache(settings.cache(), repository), reference, choice);
     if (settings.offline()) {
-      return offline(cache, reference, choice);
+      return cached.withoutNetwork();
     }
-    if (reference.isCommit()) {
-      var complete = complete(cache, reference, choice);
-      if (complete.isPresent()) {
-        return complete.get();
-      }
+    var fixed = reference.isCommit() ? cached.complete() : Optional.<Path>empty();
+    if (fixed.isPresent()) {
+      return fixed.get();
     }
     try (var client = new HubClient(settings)) {
-      return online(client, repository, cache, reference, choice);
+      return online(client, repository, cached);
     }
   }
 
-  private Path offline(RepositoryCache cache, HubReference reference, Choice choice) {
-    var commit = cache.commit(reference);
-    if (commit.isEmpty()) {
-      throw new HubException(
-          "%s is no local file or folder, is not in the cache (%s), and the network is not to be used (HF_HUB_OFFLINE, --offline); give a local path, or fetch it once with the network"
-              .formatted(reference, cache.folder()));
-    }
-    try {
-      return cached(cache, commit.get(), reference, choice);
-    } catch (HubException e) {
-      throw new HubException(
-          "%s; so it is in the cache (%s), and the network is not to be used (HF_HUB_OFFLINE, --offline)"
-              .formatted(e.getMessage(), cache.folder()),
-          e);
-    }
-  }
-
-  /** What the cache has of a reference, if that is all that is needed. */
-  private static Optional<Path> complete(
-      RepositoryCache cache, HubReference reference, Choice choice) {
-    try {
-      return cache.commit(reference).map(commit -> cached(cache, commit, reference, choice));
-    } catch (HubException _) {
-      return Optional.empty(); // not all of it
-    }
-  }
-
-  private static Path cached(
-      RepositoryCache cache, String commit, HubReference reference, Choice choice) {
-    var names = cache.files(commit);
-    var wanted = choice.apply(reference, names);
-    var snapshot = cache.snapshot(commit);
-    for (var shard : wanted.index().map(i -> shards(snapshot.resolve(i))).orElse(List.of())) {
-      if (!names.contains(shard)) {
-        throw new HubException("%s lacks %s".formatted(reference, shard));
-      }
-    }
-    return snapshot.resolve(wanted.answer());
-  }
-
-  private Path online(
-      HubClient client,
-      Repository repository,
-      RepositoryCache cache,
-      HubReference reference,
-      Choice choice) {
+  private Path online(HubClient client, Repository repository, Cached cached) {
+    var reference = cached.reference();
     var patience = new Patience(wait);
     while (true) {
       try {
         var listing = client.listing(repository, reference.revision());
-        return download(client, repository, cache, reference, listing, choice);
+        var download = new Download(client, cached.cache(), repository, wait, silence);
+        return new Update(cached, listing, download, listener).run();
       } catch (TransientException e) {
-        var complete = complete(cache, reference, choice);
+        var complete = cached.complete();
         if (complete.isPresent()) {
           listener.notice("%s; %s is used as it is in the cache".formatted(e.problem(), reference));
           return complete.get();
@@ -217,72 +165,11 @@ public final class Hub {
         if (e.isUnreachable()) {
           throw new HubException(
               "%s is no local file or folder and not in the cache (%s), and %s; check the network, or give a local path"
-                  .formatted(reference, cache.folder(), e.problem()),
+                  .formatted(reference, cached.cache().folder(), e.problem()),
               e);
         }
         patience.failed(reference.toString(), e);
       }
-    }
-  }
-
-  private Path download(
-      HubClient client,
-      Repository repository,
-      RepositoryCache cache,
-      HubReference reference,
-      Listing listing,
-      Choice choice) {
-    var commit = listing.commit();
-    var wanted = choice.apply(reference, listing.files().keySet());
-    var download = new Download(client, cache, repository, wait, silence);
-    Runnable waiting = () -> listener.notice("waiting for another download of " + reference);
-    try (var _ = cache.lock(waiting)) {
-      fetch(download, cache, listing, wanted.files());
-      wanted
-          .index()
-          .ifPresent(index ->
-              fetch(download, cache, listing, shards(cache.snapshot(commit).resolve(index))));
-      cache.remember(reference, commit);
-    }
-    return cache.snapshot(commit).resolve(wanted.answer());
-  }
-
-  /** Downloads those files that are not there, and puts all of them into the snapshot. */
-  private void fetch(
-      Download download, RepositoryCache cache, Listing listing, List<String> names) {
-    var files = new ArrayList<RemoteFile>();
-    for (var name : names) {
-      var file = listing.files().get(name);
-      if (file == null) {
-        throw new HubException("the index of shards names %s, which is not there".formatted(name));
-      }
-      file.requireKnown();
-      files.add(file);
-    }
-    var missing = files.stream().filter(file -> !cache.has(file)).distinct().toList();
-    long total = missing.stream().mapToLong(RemoteFile::size).sum();
-    cache.requireSpace(total - missing.stream().mapToLong(download::begun).sum());
-    long done = 0;
-    for (var file : missing) {
-      long before = done;
-      download.run(
-          listing.commit(), file, bytes -> listener.transfer(file.name(), before + bytes, total));
-      done += file.size();
-    }
-    files.forEach(file -> cache.link(listing.commit(), file));
-  }
-
-  /** The files that an index of shards names. */
-  private static List<String> shards(Path index) {
-    try {
-      var shards = new TreeSet<String>();
-      for (var shard : JsonMapper.shared().readTree(Files.readAllBytes(index)).path("weight_map")) {
-        HubReference.requireInside(shard.asString(""), index.toString());
-        shards.add(shard.asString(""));
-      }
-      return List.copyOf(shards);
-    } catch (IOException | JacksonException e) {
-      throw new HubException(index + " cannot be read as an index of shards", e);
     }
   }
 }

@@ -101,8 +101,4 @@ record HubSettings(Path cache, URI endpoint, Optional<String> token, boolean off
               + " no token has");
     }
   }
-
-  HubSettings withoutNetwork() {
-    return new HubSettings(cache, endpoint, token, true);
-  }
 }

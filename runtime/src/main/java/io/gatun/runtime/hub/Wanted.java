@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
@@ -34,6 +35,9 @@ record Wanted(List<String> files, Optional<String> index, String answer) {
           "tokenizer.model",
           "chat_template.jinja");
   private static final int SHOWN = 8;
+
+  /** Chooses the files of a repository that somebody needs. */
+  interface Choice extends BiFunction<HubReference, Set<String>, Wanted> {}
 
   /** Files by name; what is not there is left out. */
   private static Wanted of(Set<String> names, Stream<String> files, String answer) {

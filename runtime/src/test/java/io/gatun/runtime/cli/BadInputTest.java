@@ -75,6 +75,17 @@ class BadInputTest {
   }
 
   @Test
+  void otherFilesThanModels() throws IOException {
+    Path table = file("rows.csv", "text,label\nfine,1\n");
+    training(
+        1, table + ": is a table in text (CSV), not a model", "--model", table, "--data", rows);
+    training(1, rows + ": is a JSONL file, perhaps of", "--model", rows, "--data", rows);
+    Path config = model.resolve("config.json");
+    run("generate", "--model", config, "-p", "x")
+        .fails(1, config + ": describes a model and holds no weights; give the folder");
+  }
+
+  @Test
   void truncatedGguf() throws IOException {
     byte[] whole = Files.readAllBytes(Golden.file("gguf/tiny_llama_f16.gguf"));
     for (int length : new int[] {3, 20, 1000, whole.length / 2, whole.length - 1}) {

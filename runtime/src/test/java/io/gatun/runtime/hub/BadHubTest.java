@@ -1,6 +1,5 @@
 package io.gatun.runtime.hub;
 
-import static io.gatun.runtime.hub.FakeHub.dropAfter;
 import static io.gatun.runtime.hub.FakeHub.status;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -53,6 +52,18 @@ class BadHubTest extends HubCase {
   private Path partial() {
     var digest = FakeHub.digest("SHA-256", LARGE);
     return cache().resolve("models--org--m/blobs/" + digest + ".gatun.incomplete");
+  }
+
+  /** A connection that is lost when so many bytes have come. */
+  private FakeHub.Answer dropAfter(int bytes) {
+    return FakeHub.dropAfter(
+        bytes,
+        end -> {
+          var there = "%s %d of %d".formatted(MODEL, end, LARGE.length);
+          for (int i = 0; bytes > 0 && i < 10_000 && !transfers.contains(there); i++) {
+            sleep(1);
+          }
+        });
   }
 
   @Test

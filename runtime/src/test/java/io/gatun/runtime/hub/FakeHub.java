@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.IntConsumer;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -182,30 +183,39 @@ public final class FakeHub implements AutoCloseable {
 
   /** Sends all of a file, or from where the request wants it. */
   static void send(HttpExchange exchange, byte[] contents) throws IOException {
+    int from = from(exchange);
+    begin(exchange, contents, from);
+    exchange.getResponseBody().write(contents, from, contents.length - from);
+  }
+
+  /**
+   * Sends a few bytes from where the request wants them, and drops the connection.
+   *
+   * @param arrived waits until the client has read up to a byte: of a connection that is lost, it
+   *     may lose what it has not read yet
+   */
+  static Answer dropAfter(int bytes, IntConsumer arrived) {
+    return (exchange, contents) -> {
+      int from = from(exchange);
+      begin(exchange, contents, from);
+      exchange.getResponseBody().write(contents, from, bytes);
+      exchange.getResponseBody().flush();
+      arrived.accept(from + bytes);
+    };
+  }
+
+  private static int from(HttpExchange exchange) {
     var range = exchange.getRequestHeaders().getFirst("Range");
-    int from = range == null ? 0 : Integer.parseInt(range.replaceAll("\\D", ""));
+    return range == null ? 0 : Integer.parseInt(range.replaceAll("\\D", ""));
+  }
+
+  private static void begin(HttpExchange exchange, byte[] contents, int from) throws IOException {
     if (from > 0) {
       var part = "bytes %d-%d/%d".formatted(from, contents.length - 1, contents.length);
       exchange.getResponseHeaders().add("Content-Range", part);
     }
     int length = contents.length - from;
     exchange.sendResponseHeaders(from > 0 ? 206 : 200, length == 0 ? -1 : length);
-    exchange.getResponseBody().write(contents, from, length);
-  }
-
-  /** Sends a few bytes from where the request wants them, and drops the connection. */
-  static Answer dropAfter(int bytes) {
-    return (exchange, contents) -> {
-      var range = exchange.getRequestHeaders().getFirst("Range");
-      int from = range == null ? 0 : Integer.parseInt(range.replaceAll("\\D", ""));
-      if (from > 0) {
-        var part = "bytes %d-%d/%d".formatted(from, contents.length - 1, contents.length);
-        exchange.getResponseHeaders().add("Content-Range", part);
-      }
-      exchange.sendResponseHeaders(from > 0 ? 206 : 200, contents.length - from);
-      exchange.getResponseBody().write(contents, from, Math.min(bytes, contents.length - from));
-      exchange.getResponseBody().flush();
-    };
   }
 
   static void redirect(HttpExchange exchange, String location) throws IOException {

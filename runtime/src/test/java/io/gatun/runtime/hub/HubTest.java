@@ -57,6 +57,18 @@ class HubTest extends HubCase {
     assertEquals(3, hub.requests().stream().filter(r -> r.path().startsWith("/api/")).count());
   }
 
+  /** A cache that is complete is only read: it may be another user's. */
+  @Test
+  void whatIsThereNeedsNoLock() throws Exception {
+    hub.put("org/m", "config.json", "{}").put("org/m", "model.safetensors", LARGE);
+    var folder = user().model("org/m");
+    var locks = cache().resolve(".locks/models--org--m");
+    Files.delete(locks.resolve("gatun.lock"));
+    Files.delete(locks);
+    assertEquals(folder, user().model("org/m"));
+    assertFalse(Files.exists(locks));
+  }
+
   @Test
   void shardsByTheirIndex() throws Exception {
     hub.put("org/m", "config.json", "{}")
@@ -149,6 +161,7 @@ class HubTest extends HubCase {
     assertEquals(Path.of("no/such/file"), user().model("no/such/file"));
     assertEquals(Path.of("models/m.gguf"), user().model("models/m.gguf"));
     assertEquals(Path.of("src/main"), user().model("src/main")); // of this module
+    assertEquals(folder, user("HF_ENDPOINT", "nonsense").model(folder.toString()));
     assertTrue(hub.requests().isEmpty());
   }
 
