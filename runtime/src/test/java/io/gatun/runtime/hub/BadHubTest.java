@@ -240,9 +240,9 @@ class BadHubTest extends HubCase {
           exchange.sendResponseHeaders(200, contents.length);
           exchange.getResponseBody().write(contents, 0, 1000);
           exchange.getResponseBody().flush();
-          sleep(3000);
+          sleep(10_000);
         });
-    var path = user().with(d -> waits.add(d.toSeconds()), Duration.ofMillis(300)).model("org/m");
+    var path = user().with(d -> waits.add(d.toSeconds()), Duration.ofSeconds(1)).model("org/m");
     assertArrayEquals(LARGE, Files.readAllBytes(path.resolve(MODEL)));
     assertEquals(List.of(1L), waits);
     assertEquals("bytes=1000-", ranges().getLast());
