@@ -94,7 +94,7 @@ final class QuickstartCommand implements Callable<Integer> {
         "--data",
         file("train"),
         "--valid-split",
-        "0.1",
+        "0.05",
         "--rank",
         "8",
         "--alpha",
