@@ -89,9 +89,9 @@ std::string home() {
 }
 
 int compile(Program* p, const std::string& flags, int arch) {
-  char folder[] = "/tmp/gatun-emulator-XXXXXX";
-  if (mkdtemp(folder) == nullptr) return PROGRAM_CREATION_FAILURE;
-  const std::string d = folder;
+  const char* temporary = getenv("TMPDIR");
+  std::string d = std::string(temporary == nullptr ? P_tmpdir : temporary) + "/gatun-emulator-XXXXXX";  // mkdtemp's pattern
+  if (mkdtemp(&d[0]) == nullptr) return PROGRAM_CREATION_FAILURE;
   FILE* f = fopen((d + "/k.cpp").c_str(), "w");
   if (f == nullptr) return PROGRAM_CREATION_FAILURE;
   fprintf(f, "#line 1 \"%s\"\n%s\n%s\n#pragma GCC visibility push(default)\nextern \"C\" { extern const int emu_arch = %d; }\n", p->name.c_str(), p->source.c_str(), registrations(p->source).c_str(), arch);
@@ -100,8 +100,9 @@ int compile(Program* p, const std::string& flags, int arch) {
   const std::string command = "(" GATUN_CXX " -std=c++17 -O1 -g1 -gdwarf-4 -fPIC -fvisibility=hidden -fno-gnu-unique -ffp-contract=off -fno-exceptions -fno-rtti"
       " -fno-tree-sra -Werror=frame-larger-than=65536 -fsanitize=thread --param tsan-instrument-func-entry-exit=0"
       " -fsanitize=bounds,shift,integer-divide-by-zero,signed-integer-overflow -fsanitize-coverage=trace-pc"
-      + flags + " -include " + quoted(home() + "shim.h") + " -c " + d + "/k.cpp -o " + d + "/k.o"
-      " && " GATUN_CXX " -shared -o " + d + "/k.so " + d + "/k.o " + quoted(library_path()) + ") >" + d + "/log 2>&1";
+      + flags + " -include " + quoted(home() + "shim.h") + " -c " + quoted(d + "/k.cpp") + " -o " + quoted(d + "/k.o")
+      + " && " GATUN_CXX " -shared -o " + quoted(d + "/k.so") + " " + quoted(d + "/k.o") + " " + quoted(library_path())
+      + ") >" + quoted(d + "/log") + " 2>&1";
   const int rc = system(command.c_str());
   p->log = slurp(d + "/log");
   if (rc == 0) p->binary = slurp(d + "/k.so");

@@ -2,9 +2,6 @@ package io.gatun.bench;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
-import io.gatun.kernels.Matrix;
-import io.gatun.kernels.ops.AdamW;
-import io.gatun.kernels.ops.SquaredNorm;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
@@ -56,14 +53,11 @@ public class ClassifierStepBenchmark {
   @Param("13")
   public int tokens;
 
-  private final AdamW.Hyper hyper = new AdamW.Hyper(1e-4, 0.9, 0.999, 1e-8, 0);
   private Device device;
   private Arena memory;
-  private LoraAdapter adapter;
   private ClassifierPass pass;
   private ClassifierBatch batch;
-  private Matrix firstMoment;
-  private Matrix secondMoment;
+  private OptimizerStep optimizer;
   private int step;
 
   /** For JMH. */
@@ -81,13 +75,11 @@ public class ClassifierStepBenchmark {
       classifier =
           Classifier.load(checkpoint, labels, WeightFormat.nf4(), DType.BF16, device, memory);
     }
-    adapter = LoraAdapter.create(classifier, LoraConfig.defaults(), 1, memory);
+    var adapter = LoraAdapter.create(classifier, LoraConfig.defaults(), 1, memory);
     int blocks = classifier.config().layers();
     pass = ClassifierPass.allocate(classifier, adapter, ROWS * tokens, blocks, memory);
     batch = ClassifierBatch.pack(IntStream.range(0, ROWS).mapToObj(this::row).toList());
-    int parameters = adapter.parameters().cols();
-    firstMoment = Matrix.allocate(device, "m", DType.F32, 1, parameters, memory);
-    secondMoment = Matrix.allocate(device, "v", DType.F32, 1, parameters, memory);
+    optimizer = new OptimizerStep(adapter.parameters(), memory);
   }
 
   private ClassifierRow row(int index) {
@@ -102,11 +94,7 @@ public class ClassifierStepBenchmark {
     var gradients = pass.gradients();
     gradients.zero();
     var loss = pass.run(batch, 1, step);
-    double norm = Math.sqrt(SquaredNorm.run(gradients.sum())) / loss.weight();
-    float scale = (float) (Math.min(1, 1 / norm) / loss.weight());
-    AdamW.step(
-        adapter.parameters(), gradients.sum(), firstMoment, secondMoment, hyper, step, scale);
-    return loss.mean();
+    return optimizer.apply(gradients.sum(), loss, step);
   }
 
   /** Frees it. */

@@ -1,9 +1,5 @@
 package io.gatun.bench;
 
-import io.gatun.kernels.DType;
-import io.gatun.kernels.Matrix;
-import io.gatun.kernels.ops.AdamW;
-import io.gatun.kernels.ops.SquaredNorm;
 import io.gatun.runtime.model.Batch;
 import io.gatun.runtime.model.Sequence;
 import io.gatun.runtime.model.TrainPass;
@@ -31,11 +27,9 @@ public class TrainStepBenchmark extends ModelBenchmark {
   @Param("512")
   public int tokens;
 
-  private final AdamW.Hyper hyper = new AdamW.Hyper(1e-4, 0.9, 0.999, 1e-8, 0);
   private TrainPass pass;
   private Batch batch;
-  private Matrix firstMoment;
-  private Matrix secondMoment;
+  private OptimizerStep optimizer;
   private int step;
 
   /** For JMH. */
@@ -49,10 +43,7 @@ public class TrainStepBenchmark extends ModelBenchmark {
     float[] weights = new float[tokens];
     Arrays.fill(weights, 1, tokens, 1f);
     batch = Batch.pack(List.of(new Sequence(tokens(tokens), weights)), false);
-    int parameters = adapter().parameters().cols();
-    var device = decoder.device();
-    firstMoment = Matrix.allocate(device, "m", DType.F32, 1, parameters, memory());
-    secondMoment = Matrix.allocate(device, "v", DType.F32, 1, parameters, memory());
+    optimizer = new OptimizerStep(adapter().parameters(), memory());
   }
 
   /** One step. */
@@ -62,10 +53,6 @@ public class TrainStepBenchmark extends ModelBenchmark {
     var gradients = pass.gradients();
     gradients.zero();
     var loss = pass.run(batch, 1, step);
-    double norm = Math.sqrt(SquaredNorm.run(gradients.sum())) / loss.weight();
-    float scale = (float) (Math.min(1, 1 / norm) / loss.weight());
-    AdamW.step(
-        adapter().parameters(), gradients.sum(), firstMoment, secondMoment, hyper, step, scale);
-    return loss.mean();
+    return optimizer.apply(gradients.sum(), loss, step);
   }
 }

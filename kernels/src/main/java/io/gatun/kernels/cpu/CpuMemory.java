@@ -3,14 +3,10 @@ package io.gatun.kernels.cpu;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import com.sun.management.OperatingSystemMXBean;
-import io.gatun.kernels.DeviceException;
-import io.gatun.kernels.MemoryUse;
+import io.gatun.kernels.memory.Ledger;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
-import java.util.HashSet;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -22,17 +18,15 @@ final class CpuMemory {
   private final ReentrantLock lock;
   private final NativeLibrary library;
   private final MemorySegment out;
-  private final long capacity =
-      ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
-  private final Set<CpuBuffer> live = new HashSet<>();
-  private long allocated;
-  private long peak;
+  private final Ledger ledger;
 
   CpuMemory(CpuDevice device, ReentrantLock lock, NativeLibrary library, Arena arena) {
     this.device = device;
     this.lock = lock;
     this.library = library;
     out = arena.allocate(ADDRESS);
+    var system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    ledger = new Ledger(device, system.getTotalMemorySize());
   }
 
   CpuBuffer allocate(String name, long bytes, Arena owner) {
@@ -40,11 +34,9 @@ final class CpuMemory {
       throw new IllegalArgumentException("%s cannot have %d bytes".formatted(name, bytes));
     }
     long mapped = Math.max(bytes, 1);
-    var address = bytes > capacity - allocated ? MemorySegment.NULL : library.map(mapped, out);
+    var address = ledger.hasRoom(bytes) ? library.map(mapped, out) : MemorySegment.NULL;
     if (address.equals(MemorySegment.NULL)) {
-      throw new DeviceException(
-          "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
-              .formatted(name, bytes, allocated, capacity, use().table()));
+      throw ledger.outOfMemory(name, bytes);
     }
     // The cleanup is made before the buffer it frees, so it finds it here.
     var registered = new CpuBuffer[1];
@@ -56,34 +48,21 @@ final class CpuMemory {
       throw e;
     }
     registered[0] = new CpuBuffer(device, name, memory);
-    live.add(registered[0]);
-    allocated += bytes;
-    peak = Math.max(peak, allocated);
+    ledger.add(registered[0]);
     return registered[0];
   }
 
   private void free(CpuBuffer buffer, MemorySegment address, long mapped) {
     lock.lock();
     try {
-      live.remove(buffer);
-      allocated -= buffer.bytes();
+      ledger.remove(buffer);
       library.unmap(address, mapped);
     } finally {
       lock.unlock();
     }
   }
 
-  MemoryUse use() {
-    var byName = new TreeMap<String, Long>();
-    live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
-    return new MemoryUse(allocated, peak, capacity, byName);
-  }
-
-  void requireEmpty() {
-    if (!live.isEmpty()) {
-      throw new DeviceException(
-          "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
-              .formatted(device, allocated, live.size(), use().table()));
-    }
+  Ledger ledger() {
+    return ledger;
   }
 }

@@ -2,6 +2,7 @@ package io.gatun.kernels.cuda;
 
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Device;
+import io.gatun.kernels.memory.Pointers;
 import java.lang.foreign.MemorySegment;
 
 /** Memory of a {@link CudaDevice}. */
@@ -33,20 +34,9 @@ public final class CudaBuffer implements Buffer {
     return bytes;
   }
 
-  /**
-   * The address on the device: the only way to it, and only after checking that the memory is live
-   * and that this thread may use it. Valid while the caller holds the device's lock.
-   */
+  /** The address on the device, by the rules of {@link Pointers}: the only way to one. */
   long pointer() {
-    if (!memory.scope().isAlive()) {
-      throw new IllegalStateException("buffer %s was freed: its arena is closed".formatted(name));
-    }
-    if (!memory.isAccessibleBy(Thread.currentThread())) {
-      throw new WrongThreadException(
-          "buffer %s belongs to a confined arena of another thread; allocate it in a shared arena"
-              .formatted(name));
-    }
-    return memory.address();
+    return Pointers.of(name, memory);
   }
 
   @Override

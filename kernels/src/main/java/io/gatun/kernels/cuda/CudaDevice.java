@@ -208,7 +208,7 @@ public final class CudaDevice implements Device {
   public MemoryUse memory() {
     lock.lock();
     try {
-      return memory.use();
+      return memory.ledger().use();
     } finally {
       lock.unlock();
     }
@@ -221,7 +221,7 @@ public final class CudaDevice implements Device {
       if (closed) {
         return;
       }
-      memory.requireEmpty();
+      memory.ledger().requireEmpty();
       closed = true;
       context.enter();
       context.synchronize();

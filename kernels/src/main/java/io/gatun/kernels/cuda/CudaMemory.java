@@ -3,13 +3,9 @@ package io.gatun.kernels.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.gatun.bindings.cuda.Cuda;
-import io.gatun.kernels.DeviceException;
-import io.gatun.kernels.MemoryUse;
+import io.gatun.kernels.memory.Ledger;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.HashSet;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -22,15 +18,14 @@ final class CudaMemory {
   private final ReentrantLock lock;
   private final CudaContext context;
   private final MemorySegment out;
-  private final Set<CudaBuffer> live = new HashSet<>();
-  private long allocated;
-  private long peak;
+  private final Ledger ledger;
 
   CudaMemory(CudaDevice device, ReentrantLock lock, CudaContext context, Arena arena) {
     this.device = device;
     this.lock = lock;
     this.context = context;
     out = arena.allocate(JAVA_LONG);
+    ledger = new Ledger(device, context.gpu().memory());
   }
 
   CudaBuffer allocate(String name, long bytes, Arena owner) {
@@ -50,9 +45,7 @@ final class CudaMemory {
       throw e;
     }
     registered[0] = new CudaBuffer(device, name, bytes, memory);
-    live.add(registered[0]);
-    allocated += bytes;
-    peak = Math.max(peak, allocated);
+    ledger.add(registered[0]);
     return registered[0];
   }
 
@@ -65,9 +58,7 @@ final class CudaMemory {
       code = Cuda.cuMemAllocAsync(out, taken, context.work());
     }
     if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {
-      throw new DeviceException(
-          "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
-              .formatted(name, bytes, allocated, context.gpu().memory(), use().table()));
+      throw ledger.outOfMemory(name, bytes);
     }
     context.check(code, "allocation of " + name);
     long address = out.get(JAVA_LONG, 0);
@@ -80,8 +71,7 @@ final class CudaMemory {
   private void free(CudaBuffer buffer, long address) {
     lock.lock();
     try {
-      live.remove(buffer);
-      allocated -= buffer.bytes();
+      ledger.remove(buffer);
       context.enter();
       Cuda.cuMemFreeAsync(address, context.work());
     } finally {
@@ -89,17 +79,7 @@ final class CudaMemory {
     }
   }
 
-  MemoryUse use() {
-    var byName = new TreeMap<String, Long>();
-    live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
-    return new MemoryUse(allocated, peak, context.gpu().memory(), byName);
-  }
-
-  void requireEmpty() {
-    if (!live.isEmpty()) {
-      throw new DeviceException(
-          "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
-              .formatted(device, allocated, live.size(), use().table()));
-    }
+  Ledger ledger() {
+    return ledger;
   }
 }

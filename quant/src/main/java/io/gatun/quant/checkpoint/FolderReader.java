@@ -172,7 +172,8 @@ final class FolderReader {
         return pickles.getFirst() + " " + PICKLE;
       }
       if (names.contains("adapter_model.safetensors")) {
-        return "is a LoRA adapter, not a model";
+        return "is a LoRA adapter, not a model; give the model it was made for, and this as the"
+                   + " adapter";
       }
       var other = names.stream().filter(n -> n.matches(".*\\.(gguf|onnx)")).findFirst();
       return "has neither %s nor %s".formatted(SINGLE, INDEX)

@@ -158,7 +158,7 @@ final class ClassificationTask implements Task {
       }
       return cut(some).stream()
           .map(part -> ClassifierBatch.pack(part.stream().map(placed::get).toList()))
-          .<MicroBatch>map(batch -> new Packed(pass, batch))
+          .map(batch -> new MicroBatch(batch.tokens(), (seed, step) -> pass.run(batch, seed, step)))
           .toList();
     }
 
@@ -177,18 +177,6 @@ final class ClassificationTask implements Task {
       }
       List<Target> actual = held.stream().map(row -> row.row().target()).toList();
       return Scores.of(labels(), actual, Arrays.asList(predicted), loss);
-    }
-  }
-
-  private record Packed(ClassifierPass pass, ClassifierBatch batch) implements MicroBatch {
-    @Override
-    public int tokens() {
-      return batch.tokens();
-    }
-
-    @Override
-    public Loss run(long seed, int step) {
-      return pass.run(batch, seed, step);
     }
   }
 }

@@ -157,7 +157,7 @@ final class LanguageTask implements Task {
     public List<MicroBatch> microBatches(int[] indices) {
       var examples = IntStream.of(indices).mapToObj(rows::row).toList();
       return batches(examples, adapter.config().dropout() == 0).stream()
-          .<MicroBatch>map(batch -> new Packed(pass, batch))
+          .map(batch -> new MicroBatch(batch.tokens(), (seed, step) -> pass.run(batch, seed, step)))
           .toList();
     }
 
@@ -179,18 +179,6 @@ final class LanguageTask implements Task {
     private double exactMatch(ExactMatch questions) {
       var graded = questions.ask(decoder, Optional.of(adapter));
       return ExactMatch.right(graded) / (double) questions.size();
-    }
-  }
-
-  private record Packed(TrainPass pass, Batch batch) implements MicroBatch {
-    @Override
-    public int tokens() {
-      return batch.tokens();
-    }
-
-    @Override
-    public Loss run(long seed, int step) {
-      return pass.run(batch, seed, step);
     }
   }
 }

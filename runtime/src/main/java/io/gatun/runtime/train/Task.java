@@ -50,17 +50,22 @@ sealed interface Task permits LanguageTask, ClassificationTask {
     Scores evaluate();
   }
 
-  /** A part of an optimizer step, which is computed at once. */
-  interface MicroBatch {
-    /** Tokens that go through the model. */
-    int tokens();
-
-    /**
-     * Its loss; adds its gradient to those of the pass.
-     *
-     * @param seed of dropout
-     * @param step number of the optimizer step
-     */
-    Loss run(long seed, int step);
+  /**
+   * A part of an optimizer step, which is computed at once.
+   *
+   * @param tokens that go through the model
+   * @param computation of its loss
+   */
+  record MicroBatch(int tokens, Computation computation) {
+    /** Forward and backward of some rows. */
+    interface Computation {
+      /**
+       * The loss; adds its gradient to those of the pass.
+       *
+       * @param seed of dropout
+       * @param step number of the optimizer step
+       */
+      Loss run(long seed, int step);
+    }
   }
 }

@@ -97,7 +97,7 @@ public final class Training {
         var micro = pass.microBatches(setup.rows().of(number));
         var loss = Loss.ZERO;
         for (Task.MicroBatch batch : micro) {
-          loss = loss.plus(batch.run(plan.batches().seed(), number));
+          loss = loss.plus(batch.computation().run(plan.batches().seed(), number));
         }
         double norm = optimizer.gradientNorm(loss.weight());
         record.requireFinite(number, loss.mean(), norm);

@@ -1,0 +1,97 @@
+package io.gatun.kernels.memory;
+
+import io.gatun.kernels.Buffer;
+import io.gatun.kernels.Device;
+import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.MemoryUse;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** The live buffers of a device. All methods are called under the device's lock. */
+public final class Ledger {
+  private final Device device;
+  private final long capacity;
+  private final Set<Buffer> live = new HashSet<>();
+  private long allocated;
+  private long peak;
+
+  /**
+   * A ledger without buffers.
+   *
+   * @param device whose buffers it counts
+   * @param capacity bytes that the device has
+   */
+  public Ledger(Device device, long capacity) {
+    this.device = device;
+    this.capacity = capacity;
+  }
+
+  /**
+   * Counts a buffer.
+   *
+   * @param buffer new and live
+   */
+  public void add(Buffer buffer) {
+    live.add(buffer);
+    allocated += buffer.bytes();
+    peak = Math.max(peak, allocated);
+  }
+
+  /**
+   * Counts a buffer no more.
+   *
+   * @param buffer counted before
+   */
+  public void remove(Buffer buffer) {
+    live.remove(buffer);
+    allocated -= buffer.bytes();
+  }
+
+  /**
+   * Whether there can be room at all.
+   *
+   * @param bytes of a buffer to come
+   * @return false if they are more than capacity and live buffers leave
+   */
+  public boolean hasRoom(long bytes) {
+    return bytes <= capacity - allocated;
+  }
+
+  /**
+   * Says that there is no memory, and who has it.
+   *
+   * @param name of the buffer that was asked for
+   * @param bytes its size
+   * @return the exception to throw
+   */
+  public DeviceException outOfMemory(String name, long bytes) {
+    return new DeviceException(
+        "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
+            .formatted(name, bytes, allocated, capacity, use().table()));
+  }
+
+  /**
+   * What is in use.
+   *
+   * @return bytes, by the names of the buffers
+   */
+  public MemoryUse use() {
+    var byName = new TreeMap<String, Long>();
+    live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
+    return new MemoryUse(allocated, peak, capacity, byName);
+  }
+
+  /**
+   * Refuses to go on while buffers live.
+   *
+   * @throws DeviceException naming them
+   */
+  public void requireEmpty() {
+    if (!live.isEmpty()) {
+      throw new DeviceException(
+          "%s has %,d bytes in %d live buffers; close their arenas before the device:%n%s"
+              .formatted(device, allocated, live.size(), use().table()));
+    }
+  }
+}
