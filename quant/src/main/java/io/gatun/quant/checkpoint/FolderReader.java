@@ -173,7 +173,7 @@ final class FolderReader {
       }
       if (names.contains("adapter_model.safetensors")) {
         return "is a LoRA adapter, not a model; give the model it was made for, and this as the"
-                   + " adapter";
+            + " adapter";
       }
       var other = names.stream().filter(n -> n.matches(".*\\.(gguf|onnx)")).findFirst();
       return "has neither %s nor %s".formatted(SINGLE, INDEX)
