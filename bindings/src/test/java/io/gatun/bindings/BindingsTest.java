@@ -4,6 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.gatun.bindings.cublaslt.cublasLtMatmulAlgo_t;
+import io.gatun.bindings.cublaslt.cublasLtMatmulDescOpaque_t;
+import io.gatun.bindings.cublaslt.cublasLtMatmulHeuristicResult_t;
+import io.gatun.bindings.cublaslt.cublasLtMatmulPreferenceOpaque_t;
+import io.gatun.bindings.cublaslt.cublasLtMatrixLayoutOpaque_t;
+import io.gatun.bindings.cublaslt.cublasLtMatrixTransformDescOpaque_t;
 import io.gatun.bindings.cuda.CUDA_GRAPH_INSTANTIATE_PARAMS_st;
 import io.gatun.bindings.cuda.CUaccessPolicyWindow_st;
 import io.gatun.bindings.cuda.CUgraphEdgeData_st;
@@ -24,12 +30,10 @@ import java.lang.foreign.MemoryLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -37,23 +41,52 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The generated bindings against the libraries they name and the C compiler's view of structs. */
 class BindingsTest {
   private static final Path ROOT = Path.of(System.getProperty("gatun.root"));
-  private static final Map<String, GroupLayout> STRUCTS =
-      new TreeMap<>(
-          Map.ofEntries(
-              Map.entry("CUDA_GRAPH_INSTANTIATE_PARAMS", CUDA_GRAPH_INSTANTIATE_PARAMS_st.layout()),
-              Map.entry("CUaccessPolicyWindow", CUaccessPolicyWindow_st.layout()),
-              Map.entry("CUgraphEdgeData", CUgraphEdgeData_st.layout()),
-              Map.entry("CUgraphExecUpdateResultInfo", CUgraphExecUpdateResultInfo_st.layout()),
-              Map.entry("CUlaunchAttribute", CUlaunchAttribute_st.layout()),
-              Map.entry("CUlaunchAttributeValue", CUlaunchAttributeValue_union.layout()),
-              Map.entry("CUlaunchConfig", CUlaunchConfig_st.layout()),
-              Map.entry("CUlaunchMemSyncDomainMap", CUlaunchMemSyncDomainMap_st.layout()),
-              Map.entry("CUmemAccessDesc", CUmemAccessDesc_st.layout()),
-              Map.entry("CUmemAllocationProp", CUmemAllocationProp_st.layout()),
-              Map.entry("CUmemLocation", CUmemLocation_st.layout()),
-              Map.entry("CUmemPoolProps", CUmemPoolProps_st.layout()),
-              Map.entry("CUtensorMap", CUtensorMap_st.layout()),
-              Map.entry("CUuuid", CUuuid_st.layout())));
+
+  /** The headers whose structs are bound. */
+  enum Header {
+    CUDA(
+        "cuda.h",
+        Map.ofEntries(
+            Map.entry("CUDA_GRAPH_INSTANTIATE_PARAMS", CUDA_GRAPH_INSTANTIATE_PARAMS_st.layout()),
+            Map.entry("CUaccessPolicyWindow", CUaccessPolicyWindow_st.layout()),
+            Map.entry("CUgraphEdgeData", CUgraphEdgeData_st.layout()),
+            Map.entry("CUgraphExecUpdateResultInfo", CUgraphExecUpdateResultInfo_st.layout()),
+            Map.entry("CUlaunchAttribute", CUlaunchAttribute_st.layout()),
+            Map.entry("CUlaunchAttributeValue", CUlaunchAttributeValue_union.layout()),
+            Map.entry("CUlaunchConfig", CUlaunchConfig_st.layout()),
+            Map.entry("CUlaunchMemSyncDomainMap", CUlaunchMemSyncDomainMap_st.layout()),
+            Map.entry("CUmemAccessDesc", CUmemAccessDesc_st.layout()),
+            Map.entry("CUmemAllocationProp", CUmemAllocationProp_st.layout()),
+            Map.entry("CUmemLocation", CUmemLocation_st.layout()),
+            Map.entry("CUmemPoolProps", CUmemPoolProps_st.layout()),
+            Map.entry("CUtensorMap", CUtensorMap_st.layout()),
+            Map.entry("CUuuid", CUuuid_st.layout()))),
+    CUBLASLT(
+        "cublasLt.h",
+        Map.ofEntries(
+            Map.entry("cublasLtMatmulAlgo_t", cublasLtMatmulAlgo_t.layout()),
+            Map.entry("cublasLtMatmulDescOpaque_t", cublasLtMatmulDescOpaque_t.layout()),
+            Map.entry("cublasLtMatmulHeuristicResult_t", cublasLtMatmulHeuristicResult_t.layout()),
+            Map.entry(
+                "cublasLtMatmulPreferenceOpaque_t", cublasLtMatmulPreferenceOpaque_t.layout()),
+            Map.entry("cublasLtMatrixLayoutOpaque_t", cublasLtMatrixLayoutOpaque_t.layout()),
+            Map.entry(
+                "cublasLtMatrixTransformDescOpaque_t",
+                cublasLtMatrixTransformDescOpaque_t.layout())));
+
+    final String file;
+    final Map<String, GroupLayout> structs;
+
+    Header(String file, Map<String, GroupLayout> structs) {
+      this.file = file;
+      this.structs = new TreeMap<>(structs);
+    }
+
+    /** The list of this header's structs, kept among the test resources. */
+    String list() {
+      return "/" + file + ".txt";
+    }
+  }
 
   @TempDir Path folder;
 
@@ -78,23 +111,23 @@ class BindingsTest {
     }
   }
 
-  /** Sizes and offsets as a C compiler saw them in CUDA 13.0's headers on x86-64. */
-  @Test
-  void structsAreThoseOfTheHeaders() throws IOException {
-    try (var in = BindingsTest.class.getResourceAsStream("/layouts.txt")) {
-      assertEquals(
-          new String(in.readAllBytes(), StandardCharsets.UTF_8), String.join("", describe()));
+  /** Sizes and offsets as a C compiler saw them in CUDA 13's headers on x86-64. */
+  @ParameterizedTest
+  @EnumSource
+  void structsAreThoseOfTheHeaders(Header header) throws IOException {
+    try (var in = BindingsTest.class.getResourceAsStream(header.list())) {
+      assertEquals(new String(in.readAllBytes(), StandardCharsets.UTF_8), describe(header));
     }
   }
 
-  private static List<String> describe() {
-    var lines = new ArrayList<String>();
-    STRUCTS.forEach((name, layout) -> {
-      lines.add("%s %d%n".formatted(name, layout.byteSize()));
+  private static String describe(Header header) {
+    var lines = new StringBuilder();
+    header.structs.forEach((name, layout) -> {
+      lines.append("%s %d%n".formatted(name, layout.byteSize()));
       members(layout, "", 0)
-          .forEach(m -> lines.add("%s.%s %d%n".formatted(name, m.path, m.offset)));
+          .forEach(m -> lines.append("%s.%s %d%n".formatted(name, m.path, m.offset)));
     });
-    return lines;
+    return lines.toString();
   }
 
   private record Member(String path, long offset) {}
@@ -114,20 +147,23 @@ class BindingsTest {
   }
 
   /** The list itself, made anew where there are headers. */
-  @Test
-  void theListIsThatOfTheHeadersHere() throws IOException, InterruptedException {
+  @ParameterizedTest
+  @EnumSource
+  void theListIsThatOfTheHeadersHere(Header header) throws IOException, InterruptedException {
     var headers =
         Stream.of(System.getenv().getOrDefault("CUDA_HOME", ""), "/usr/local/cuda")
             .map(h -> Path.of(h, "include"))
-            .filter(h -> Files.exists(h.resolve("cuda.h")))
+            .filter(h -> Files.exists(h.resolve(header.file)))
             .findFirst();
     assumeTrue(
         headers.isPresent(),
-        "no cuda.h in CUDA_HOME or /usr/local/cuda: the list is not checked against it");
+        "no %s in CUDA_HOME or /usr/local/cuda: the list is not checked against it"
+            .formatted(header.file));
     var program =
         new StringBuilder(
-            "#include <cstddef>\n#include <cstdio>\n#include <cuda.h>\nint main() {\n");
-    STRUCTS.forEach((name, layout) -> {
+            "#include <cstddef>\n#include <cstdio>\n#include <%s>\nint main() {\n"
+                .formatted(header.file));
+    header.structs.forEach((name, layout) -> {
       program.append("printf(\"%s %%zu\\n\", sizeof(%s));%n".formatted(name, name));
       members(layout, "", 0)
           .forEach(m ->
@@ -136,8 +172,9 @@ class BindingsTest {
                       .formatted(name, m.path, name, m.path)));
     });
     Files.writeString(folder.resolve("layouts.cpp"), program.append("}\n"));
-    run("g++", "-w", "-I", headers.get().toString(), "layouts.cpp", "-o", "layouts");
-    assertEquals(String.join("", describe()), run("./layouts"));
+    String include = headers.get().toString();
+    run("g++", "-w", "-I", include, "-I", include + "/cccl", "layouts.cpp", "-o", "layouts");
+    assertEquals(describe(header), run("./layouts"));
   }
 
   private String run(String... command) throws IOException, InterruptedException {
