@@ -35,6 +35,13 @@ DEVICE float half_to_float(u16 h) {
   return f;
 }
 
+// 2^x to 2^-22 of it; exactly 1 at 0 and exactly 0 at -infinity. NaN stays.
+DEVICE float exp2_approx(float x) {
+  float r;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
+
 // What is done before a release is seen after an acquire that reads what it wrote.
 DEVICE u32 atomic_add_acq_rel(u32* p, u32 v) {
   u32 old;

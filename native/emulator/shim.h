@@ -78,6 +78,8 @@ EMU_SHUFFLE(__shfl_sync, 0)
 EMU_SHUFFLE(__shfl_up_sync, 1)
 EMU_SHUFFLE(__shfl_down_sync, 2)
 EMU_SHUFFLE(__shfl_xor_sync, 3)
+inline int __ffs(int v) { return __builtin_ffs(v); }
+inline int __popc(unsigned v) { return __builtin_popcount(v); }
 template <class T> inline T __ldg(const T* p) { return *p; }
 template <class T> inline T __ldcs(const T* p) { return *p; }
 template <class T> inline void __stcs(T* p, T v) { *p = v; }
@@ -103,6 +105,7 @@ inline unsigned short bf16_rn(float f) { return emu_bf16(f); }
 inline unsigned bf16x2_rn(float lo, float hi) { return emu_bf16(lo) | (unsigned)emu_bf16(hi) << 16; }
 inline unsigned short half_rn(float f) { return emu_half(f); }
 inline float half_to_float(unsigned short h) { return emu_from_half(h); }
+inline float exp2_approx(float x) { return exp2f(x); }
 inline unsigned atomic_add_acq_rel(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_ACQ_REL); }
 inline unsigned load_acquire(const unsigned* p) { return emu_atomic_load(p, EMU_ACQUIRE); }
 inline void store_release(unsigned* p, unsigned v) { emu_atomic_store(p, v, EMU_RELEASE); }

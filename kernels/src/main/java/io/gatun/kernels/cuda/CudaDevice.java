@@ -18,6 +18,15 @@ import java.util.function.Supplier;
  * its own with {@code -Dgatun.syncEveryLaunch=true}.
  */
 public final class CudaDevice implements Device {
+  /** Scratch that ops share, one after the other; allocated when the first asks for some. */
+  public static final long SCRATCH_BYTES = 32L << 20;
+
+  /** Counters for kernels in which the last block does something; as long-lived as the scratch. */
+  public static final int TICKETS = 1 << 14;
+
+  /** Shared memory that a block can have on every GPU from compute capability 8.0 on. */
+  public static final int SHARED_BYTES = 99 << 10;
+
   private static final int PIECE_COLUMNS = 2048; // of a block in each_piece of the prelude
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -80,24 +89,19 @@ public final class CudaDevice implements Device {
       arguments.accept(launch);
       var extra = launch.complete();
       if (blocks > 0) {
-        int threads = loaded.signature().threads();
-        int code =
-            Cuda.cuLaunchKernel(
-                loaded.function(),
-                blocks,
-                1,
-                1,
-                threads,
-                1,
-                1,
-                0,
-                context.work(),
-                MemorySegment.NULL,
-                extra);
-        finish(kernel, code);
+        int code = modules.allowShared(loaded, launch.sharedBytes());
+        finish(kernel, code != 0 ? code : enqueue(loaded, blocks, extra));
       }
       return blocks;
     });
+  }
+
+  private int enqueue(CudaModules.Loaded kernel, int blocks, MemorySegment extra) {
+    int threads = kernel.signature().threads();
+    int shared = launch.sharedBytes();
+    var none = MemorySegment.NULL;
+    return Cuda.cuLaunchKernel(
+        kernel.function(), blocks, 1, 1, threads, 1, 1, shared, context.work(), none, extra);
   }
 
   private void finish(CudaKernel kernel, int launchCode) {
@@ -186,6 +190,26 @@ public final class CudaDevice implements Device {
     }
   }
 
+  /** Address of the scratch; used in the order of the working stream only. */
+  long scratch(long bytes) {
+    requireRoom(bytes, SCRATCH_BYTES, "bytes of scratch");
+    return memory.scratch();
+  }
+
+  /** Address of the tickets, behind the scratch. */
+  long tickets(int count) {
+    requireRoom(count, TICKETS, "tickets");
+    return memory.scratch() + SCRATCH_BYTES;
+  }
+
+  private void requireRoom(long needed, long there, String what) {
+    if (needed > there) {
+      throw new DeviceException(
+          "an op needs %,d %s, %s has %,d; give it fewer rows at a time"
+              .formatted(needed, what, this, there));
+    }
+  }
+
   private long range(Buffer buffer, long offset, long bytes) {
     long address = own(buffer).pointer();
     if (offset < 0 || bytes > buffer.bytes() - offset) {
@@ -227,6 +251,7 @@ public final class CudaDevice implements Device {
       context.synchronize();
       modules.close();
       staging.close();
+      memory.close();
       context.close();
     } finally {
       lock.unlock();

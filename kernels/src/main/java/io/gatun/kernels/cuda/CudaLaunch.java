@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
+import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cuda.CudaSignature.Parameter;
 import io.gatun.kernels.cuda.CudaSignature.Type;
@@ -32,6 +33,7 @@ public final class CudaLaunch {
   private CudaSignature signature = new CudaSignature("none", 1, List.of());
   private int count;
   private long top;
+  private int sharedBytes;
 
   CudaLaunch(CudaDevice device, Arena arena) {
     this.device = device;
@@ -48,7 +50,12 @@ public final class CudaLaunch {
     signature = next;
     count = 0;
     top = 0;
+    sharedBytes = 0;
     shown.clear();
+  }
+
+  int sharedBytes() {
+    return sharedBytes;
   }
 
   /** The arguments as the driver takes them: with their size, so that it can check it. */
@@ -145,6 +152,48 @@ public final class CudaLaunch {
    */
   public CudaLaunch count(String name, long value) {
     frame.set(JAVA_LONG, place(name, Type.LONG), value);
+    return this;
+  }
+
+  /**
+   * Passes the address of scratch that the device holds for one op at a time: nothing is left in it
+   * for the next.
+   *
+   * @param name of the parameter
+   * @param bytes how much of it the op uses
+   * @return this
+   * @throws DeviceException when the device has less
+   */
+  public CudaLaunch scratch(String name, long bytes) {
+    long at = place(name, Type.POINTER);
+    frame.set(JAVA_LONG, at, device.scratch(bytes));
+    shown.add("%s at byte %d: %d bytes of scratch".formatted(name, at, bytes));
+    return this;
+  }
+
+  /**
+   * Passes the address of 32-bit counters that are 0, and that the kernel leaves at 0.
+   *
+   * @param name of the parameter
+   * @param count how many the op uses
+   * @return this
+   * @throws DeviceException when the device has fewer
+   */
+  public CudaLaunch tickets(String name, int count) {
+    long at = place(name, Type.POINTER);
+    frame.set(JAVA_LONG, at, device.tickets(count));
+    shown.add("%s at byte %d: %d tickets".formatted(name, at, count));
+    return this;
+  }
+
+  /**
+   * Gives each block dynamic shared memory; without a call it has none.
+   *
+   * @param bytes at most {@value CudaDevice#SHARED_BYTES}, which every GPU has
+   * @return this
+   */
+  public CudaLaunch shared(int bytes) {
+    sharedBytes = bytes;
     return this;
   }
 

@@ -19,6 +19,7 @@ final class CudaMemory {
   private final CudaContext context;
   private final MemorySegment out;
   private final Ledger ledger;
+  private long scratch;
 
   CudaMemory(CudaDevice device, ReentrantLock lock, CudaContext context, Arena arena) {
     this.device = device;
@@ -33,6 +34,7 @@ final class CudaMemory {
       throw new IllegalArgumentException("%s cannot have %d bytes".formatted(name, bytes));
     }
     long address = take(name, bytes);
+    zero(name, address, Math.max(bytes, 1));
     // The cleanup is made before the buffer it frees, so it finds it here.
     var registered = new CudaBuffer[1];
     MemorySegment memory;
@@ -61,10 +63,12 @@ final class CudaMemory {
       throw ledger.outOfMemory(name, bytes);
     }
     context.check(code, "allocation of " + name);
-    long address = out.get(JAVA_LONG, 0);
-    context.check(
-        Cuda.cuMemsetD8Async(address, (byte) 0, taken, context.work()), "allocation of " + name);
-    return address;
+    return out.get(JAVA_LONG, 0);
+  }
+
+  private void zero(String name, long address, long bytes) {
+    int code = Cuda.cuMemsetD8Async(address, (byte) 0, bytes, context.work());
+    context.check(code, "allocation of " + name);
   }
 
   /** Also after a kernel that broke the context, which then holds no memory that could be freed. */
@@ -76,6 +80,27 @@ final class CudaMemory {
       Cuda.cuMemFreeAsync(address, context.work());
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * The device's own memory, in no ledger: always the same bytes, taken at the first call. First
+   * the scratch, which holds anything, then the tickets, which are zero.
+   */
+  long scratch() {
+    if (scratch == 0) {
+      long ticketBytes = CudaDevice.TICKETS * 4L;
+      scratch = take("scratch", CudaDevice.SCRATCH_BYTES + ticketBytes);
+      zero("tickets", scratch + CudaDevice.SCRATCH_BYTES, ticketBytes);
+    }
+    return scratch;
+  }
+
+  /** The context is idle. */
+  void close() {
+    if (scratch != 0) {
+      Cuda.cuMemFreeAsync(scratch, context.work());
+      context.synchronize();
     }
   }
 

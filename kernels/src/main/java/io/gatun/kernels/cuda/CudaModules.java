@@ -12,11 +12,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** The kernels that were launched so far, compiled and loaded at their first launch. */
 final class CudaModules {
   /** Where the build packs native/cuda. */
   private static final String FOLDER = "/META-INF/cuda/";
+
+  private static final Pattern AFTER = Pattern.compile("// After ([\\w.]+(?:, [\\w.]+)*\\.cuh)\\.");
+  private static final int FREE_SHARED_BYTES = 48 << 10;
 
   /**
    * A kernel on the device.
@@ -70,10 +74,40 @@ final class CudaModules {
     }
   }
 
-  /** What is compiled for a file: the prelude and its text, each with its own line numbers. */
+  /**
+   * More shared memory than every kernel may use has to be asked for.
+   *
+   * @param kernel which
+   * @param bytes that a block is to have
+   * @return the driver's status
+   */
+  int allowShared(Loaded kernel, int bytes) {
+    if (bytes <= FREE_SHARED_BYTES) {
+      return 0;
+    }
+    int attribute = Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES();
+    return Cuda.cuFuncSetAttribute(kernel.function(), attribute, bytes);
+  }
+
+  /**
+   * What is compiled for a file: the prelude, the files of functions that its first line names
+   * ({@code // After attention.cuh.}), and its text, each with its own line numbers.
+   */
   static String program(String stem, String source) {
-    return "#line 1 \"prelude.cuh\"\n%s\n#line 1 \"%s.cu\"\n%s"
-        .formatted(text("prelude.cuh"), stem, source);
+    var program = new StringBuilder();
+    append(program, "prelude.cuh", text("prelude.cuh"));
+    var first = AFTER.matcher(source);
+    if (first.lookingAt()) {
+      for (String file : first.group(1).split(", ")) {
+        append(program, file, text(file));
+      }
+    }
+    append(program, stem + ".cu", source);
+    return program.toString();
+  }
+
+  private static void append(StringBuilder program, String file, String text) {
+    program.append("#line 1 \"").append(file).append("\"\n").append(text).append('\n');
   }
 
   static String text(String file) {

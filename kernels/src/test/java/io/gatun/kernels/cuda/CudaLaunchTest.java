@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 
 /** Arguments are checked against the kernel's source by name, type and number. */
 class CudaLaunchTest {
+  private static final String HEAD = "extern \"C\" __global__ void __launch_bounds__(1)";
   private static final String SOURCE =
       """
       // extern "C" __global__ void __launch_bounds__(1) scale(int wrong) is not a declaration
@@ -97,5 +98,23 @@ class CudaLaunchTest {
     assertEquals(
         "x at byte 0: 3x5 F32 of buffer x; table at byte 40: 56 bytes of buffer x",
         launch.arguments());
+  }
+
+  /** Ops share one piece of memory, whose tickets are zero at first. */
+  @Test
+  void scratchAndTicketsHaveLimits() {
+    var launch = new CudaLaunch(device, arena);
+    launch.begin(CudaSignature.read("%s t(float* a, int* b) {".formatted(HEAD), "t"));
+    launch.scratch("a", CudaDevice.SCRATCH_BYTES).tickets("b", CudaDevice.TICKETS).complete();
+    assertEquals(
+        "a at byte 0: 33554432 bytes of scratch; b at byte 8: 16384 tickets", launch.arguments());
+    assertEquals(device.scratch(1) + CudaDevice.SCRATCH_BYTES, device.tickets(1));
+    String advice = device + " has %s; give it fewer rows at a time";
+    var e = assertThrows(DeviceException.class, () -> device.scratch(CudaDevice.SCRATCH_BYTES + 1));
+    assertEquals(
+        "an op needs 33,554,433 bytes of scratch, " + advice.formatted("33,554,432"),
+        e.getMessage());
+    e = assertThrows(DeviceException.class, () -> device.tickets(CudaDevice.TICKETS + 1));
+    assertEquals("an op needs 16,385 tickets, " + advice.formatted("16,384"), e.getMessage());
   }
 }
