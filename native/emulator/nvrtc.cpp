@@ -68,7 +68,7 @@ bool translate(Program* p, int count, const char** options, std::string* flags, 
     const std::string arch_option = "--gpu-architecture=sm_";
     if (o.compare(0, arch_option.size(), arch_option) == 0) *arch = atoi(o.c_str() + arch_option.size());
     else if (o.compare(0, 2, "-D") == 0) *flags += " " + quoted(o);
-    else if (o == "--std=c++17" || o == "--fmad=false" || o == "--generate-line-info") continue;
+    else if (o == "--std=c++17" || o == "--fmad=false" || o == "--generate-line-info" || o == "--device-as-default-execution-space") continue;
     else return p->log = "unrecognized option " + o, false;
   }
   if (*arch == 0) p->log = "the emulator needs --gpu-architecture=sm_NN";

@@ -43,8 +43,14 @@ final class CudaCompiler {
    * @throws DeviceException with the compiler's log when it refuses
    */
   byte[] compile(String stem, String source) {
-    // A product and a sum stay apart, as in the CPU's kernels: fused ones are written where wanted.
-    var options = List.of("--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false");
+    var options =
+        List.of(
+            "--gpu-architecture=" + architecture,
+            "--std=c++17",
+            // A product and a sum stay apart, as in the CPU's kernels: fused ones are written.
+            "--fmad=false",
+            // NVRTC takes a lambda without annotation for a host function otherwise.
+            "--device-as-default-execution-space");
     try (Arena arena = Arena.ofConfined()) {
       String all = String.join("\n", options) + "\n" + version(arena) + "\n" + source;
       Path file = folder.resolve(Cache.name(all.getBytes(StandardCharsets.UTF_8)) + ".cubin");

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.gatun.kernels.cache.Cache;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -88,20 +90,39 @@ class CudaKernelTest {
     Files.writeString(
         folder.resolve("k.cu"), CudaModules.program(stem, CudaModules.text(stem + ".cu")));
     for (String architecture : ARCHITECTURES) {
-      String log =
-          run(
-              "nvcc",
-              "-cubin",
-              "-arch=" + architecture,
-              "-std=c++17",
-              "-fmad=false",
-              "-Xptxas",
-              "-v",
-              "k.cu",
-              "-o",
-              "k.cubin");
+      String log = assemble(architecture);
       assertTrue(log.contains("0 bytes spill stores, 0 bytes spill loads"), log);
       assertFalse(Pattern.compile("[1-9]\\d* bytes spill").matcher(log).find(), log);
+    }
+  }
+
+  /** What the assembler says; kept in the build folder, as it says the same of the same text. */
+  private String assemble(String architecture) throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of("nvcc", "-cubin", "-arch=" + architecture, "-std=c++17"));
+    command.addAll(List.of("-fmad=false", "-Xptxas", "-v", "k.cu", "-o", "k.cubin"));
+    String all =
+        run("nvcc", "--version") + command + "\n" + Files.readString(folder.resolve("k.cu"));
+    Path kept =
+        Path.of(System.getProperty("gatun.root"), "kernels/target/nvcc")
+            .resolve(Cache.name(all.getBytes(StandardCharsets.UTF_8)) + ".log");
+    if (!Files.exists(kept)) {
+      String log = run(command.toArray(String[]::new));
+      Files.createDirectories(kept.getParent());
+      Files.writeString(kept, log);
+    }
+    return Files.readString(kept);
+  }
+
+  /** The compiler that users have, with the options that they get, for every architecture. */
+  @ParameterizedTest
+  @MethodSource("stems")
+  void nvidiasRunTimeCompilerTakesIt(String stem) {
+    assumeTrue(
+        CudaTests.hasNvrtc(),
+        "no NVRTC of NVIDIA's here; with one, give its folder by -Dgatun.cuda.path");
+    String program = CudaModules.program(stem, CudaModules.text(stem + ".cu"));
+    for (String architecture : ARCHITECTURES) {
+      assertTrue(new CudaCompiler(architecture, folder).compile(stem, program).length > 0);
     }
   }
 

@@ -37,8 +37,16 @@ public final class CudaTests {
 
   /** Whether the emulator runs. */
   public static boolean emulated() {
-    return NativeLibrary.CUDA.available()
-        && NativeLibrary.CUDA.lookup().find("emu_order").isPresent();
+    return isEmulator(NativeLibrary.CUDA);
+  }
+
+  /** Whether NVIDIA's own run-time compiler is here, which needs no GPU. */
+  static boolean hasNvrtc() {
+    return NativeLibrary.NVRTC.available() && !isEmulator(NativeLibrary.NVRTC);
+  }
+
+  private static boolean isEmulator(NativeLibrary library) {
+    return library.available() && library.lookup().find("emu_order").isPresent();
   }
 
   /**
