@@ -14,6 +14,7 @@ module io.gatun.runtime {
   exports io.gatun.runtime.generate;
   exports io.gatun.runtime.hub;
   exports io.gatun.runtime.model;
+  exports io.gatun.runtime.plan;
   exports io.gatun.runtime.predict;
   exports io.gatun.runtime.text;
   exports io.gatun.runtime.train;

@@ -23,20 +23,34 @@ record BandLoader(Device device, String name, Arena arena) {
 
   /** Quantizes a matrix of F32 values, which are those of a tensor of the recorded type. */
   Band quantize(Matrix values, WeightFormat.FourBit format, DType recorded) {
-    var layout = layout(values.cols(), format.blockSize());
-    long blocks = Math.ceilDiv((long) values.rows() * values.cols(), format.blockSize());
-    var scales = format.doubleQuant() ? nested(blocks, 0) : plain(blocks);
-    var empty =
-        new Band(
-            format.code(),
-            format.blockSize(),
-            values.rows(),
-            values.cols(),
-            recorded,
-            layout,
-            codes(layout, values.rows(), values.cols()),
-            scales);
+    var empty = empty(values.rows(), values.cols(), format, recorded, 0);
     return Nf4Quantize.run(values, empty, format.scaleCodes());
+  }
+
+  /** A band whose codes and scales are still to be written; the offset is of nested scales. */
+  Band empty(int rows, int cols, WeightFormat.FourBit format, DType recorded, float offset) {
+    var layout = layout(cols, format.blockSize());
+    long blocks = blocks(rows, cols, format);
+    var scales = format.doubleQuant() ? nested(blocks, offset) : plain(blocks);
+    var codes = codes(layout, rows, cols);
+    return new Band(format.code(), format.blockSize(), rows, cols, recorded, layout, codes, scales);
+  }
+
+  /** Bytes of the codes of a band. */
+  static long codeBytes(int rows, int cols, WeightFormat.FourBit format) {
+    return layout(cols, format.blockSize()).bytes(rows, cols);
+  }
+
+  /** Bytes of the scales of a band, nested ones included. */
+  static long scaleBytes(int rows, int cols, WeightFormat.FourBit format) {
+    long blocks = blocks(rows, cols, format);
+    return format.doubleQuant()
+        ? blocks + Math.ceilDiv(blocks, Band.NESTED_BLOCK) * Float.BYTES
+        : blocks * Float.BYTES;
+  }
+
+  private static long blocks(int rows, int cols, WeightFormat.FourBit format) {
+    return Math.ceilDiv((long) rows * cols, format.blockSize());
   }
 
   /** Copies a stored weight, bit for bit. */

@@ -13,6 +13,7 @@ import io.gatun.quant.checkpoint.CheckpointException;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.TreeSet;
 
 /**
@@ -171,8 +172,35 @@ public final class WeightLoader implements AutoCloseable {
     values.close();
   }
 
+  /**
+   * The memory that a weight takes, in 4 bit with a band for each matrix.
+   *
+   * @param rows of each matrix
+   * @param cols columns of all
+   * @param format the form; stored weights have none before they are read
+   * @return bytes by the name of the buffers
+   */
+  public static Map<String, Long> memory(List<Integer> rows, int cols, WeightFormat format) {
+    return switch (format) {
+      case WeightFormat.FourBit f -> {
+        var label = label(f.code().name());
+        yield Map.of(
+            label + ".codes",
+            rows.stream().mapToLong(r -> BandLoader.codeBytes(r, cols, f)).sum(),
+            label + ".scales",
+            rows.stream().mapToLong(r -> BandLoader.scaleBytes(r, cols, f)).sum());
+      }
+      case WeightFormat.Dense d ->
+          Map.of(
+              label(d.dtype().name()),
+              rows.stream().mapToLong(r -> Matrix.bytes(d.dtype(), r, cols)).sum());
+      case WeightFormat.AsStored _ ->
+          throw new IllegalArgumentException("what is stored is known only to its files");
+    };
+  }
+
   /** The name of buffers. */
-  private static String label(String form) {
+  static String label(String form) {
     return "base." + form.toLowerCase(Locale.ROOT);
   }
 }

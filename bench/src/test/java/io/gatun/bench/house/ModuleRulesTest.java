@@ -29,6 +29,7 @@ class ModuleRulesTest {
           "io.gatun.quant.checkpoint",
           "io.gatun.runtime.model",
           "io.gatun.runtime.adapter",
+          "io.gatun.runtime.plan",
           "io.gatun.runtime.train",
           "io.gatun.runtime.generate",
           "io.gatun.runtime.predict",

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Where each A and B lies in one flat row of floats. Parameters, gradients and both moments of the
@@ -130,6 +131,15 @@ final class FactorLayout {
   /** The adapted siblings of one product. */
   Optional<Group> group(int layer, Projection projection) {
     return Optional.ofNullable(groups.getOrDefault(layer, Map.of()).get(projection));
+  }
+
+  /** Rows of the stacked A of a product, the largest over all blocks; 0 if it is not adapted. */
+  int maxRank(Projection projection) {
+    return groups.values().stream()
+        .flatMap(products -> Stream.ofNullable(products.get(projection)))
+        .mapToInt(Group::rank)
+        .max()
+        .orElse(0);
   }
 
   /** A (rank, in) of one layer. */

@@ -255,12 +255,7 @@ public final class LoraAdapter {
    * @return 0 if it is adapted nowhere
    */
   public int maxRank(Projection projection) {
-    return layers.stream()
-        .map(AdaptedLayer::linear)
-        .filter(linear -> linear.projection() == projection)
-        .mapToInt(linear -> layout.group(linear.layer(), projection).orElseThrow().rank())
-        .max()
-        .orElse(0);
+    return layout.maxRank(projection);
   }
 
   /**

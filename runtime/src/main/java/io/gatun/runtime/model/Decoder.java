@@ -58,6 +58,28 @@ public final class Decoder implements Backbone {
   }
 
   /**
+   * A model of random weights, to measure speed and memory where the files are not there.
+   *
+   * @param config its shape
+   * @param format how the linear layers of the blocks are kept; not as stored
+   * @param compute F32 or BF16: type of activations, embedding and head
+   * @param seed of the weights
+   * @param device where
+   * @param arena owns the weights
+   * @return the model
+   */
+  public static Decoder random(
+      DecoderConfig config,
+      WeightFormat format,
+      DType compute,
+      long seed,
+      Device device,
+      Arena arena) {
+    var layers = new RandomLayers(config, compute, seed, device, arena);
+    return new DecoderLoader(config, format, layers).load();
+  }
+
+  /**
    * A model with an adapter merged into its weights, W + s B A, summed in fp32 and rounded once to
    * the new format. Shares the weights that do not change.
    *

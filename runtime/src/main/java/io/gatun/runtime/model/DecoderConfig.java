@@ -106,17 +106,32 @@ public record DecoderConfig(
     for (float f : checkpoint.readFloats(WeightNames.ROPE_DIVISORS)) {
       divisors.add((double) f);
     }
-    return with(new RopeTable(rope.theta(), headDim, new RopeScaling.Divisors(divisors)), tiedHead);
+    return with(
+        layers, new RopeTable(rope.theta(), headDim, new RopeScaling.Divisors(divisors)), tiedHead);
+  }
+
+  /**
+   * A decoder of the first blocks only.
+   *
+   * @param count from 1 to {@link #layers}
+   * @return the same shape otherwise
+   */
+  public DecoderConfig withLayers(int count) {
+    if (count < 1 || count > layers) {
+      throw new IllegalArgumentException(
+          "%d layers cannot be taken of %d".formatted(count, layers));
+    }
+    return with(count, rope, tiedHead);
   }
 
   /**
    * The same decoder as the backbone of a classifier: it has no output head, and no memory for one.
    */
   DecoderConfig withoutHead() {
-    return with(rope, true);
+    return with(layers, rope, true);
   }
 
-  private DecoderConfig with(RopeTable rope, boolean tiedHead) {
+  private DecoderConfig with(int layers, RopeTable rope, boolean tiedHead) {
     return new DecoderConfig(
         modelType,
         vocabulary,
@@ -139,7 +154,7 @@ public record DecoderConfig(
         attentionScale,
         attentionSoftCap,
         logitSoftCap,
-        windows,
+        windows.subList(0, layers),
         rope,
         contextLength);
   }

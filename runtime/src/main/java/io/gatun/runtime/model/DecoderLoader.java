@@ -11,18 +11,18 @@ import java.util.stream.IntStream;
 final class DecoderLoader {
   private final DecoderConfig config;
   private final WeightFormat format;
-  private final LayerLoader loader;
+  private final LayerSource source;
 
-  DecoderLoader(DecoderConfig config, WeightFormat format, LayerLoader loader) {
+  DecoderLoader(DecoderConfig config, WeightFormat format, LayerSource source) {
     this.config = config;
     this.format = format;
-    this.loader = loader;
+    this.source = source;
   }
 
   Decoder load() {
-    Matrix embedding = loader.table(WeightNames.EMBEDDING);
+    Matrix embedding = source.table(WeightNames.EMBEDDING);
     var blocks = IntStream.range(0, config.layers()).mapToObj(this::block).toList();
-    var head = config.tiedHead() ? embedding : loader.weight(WeightNames.HEAD);
+    var head = config.tiedHead() ? embedding : source.weight(WeightNames.HEAD);
     return new Decoder(config, embedding, blocks, norm(WeightNames.FINAL_NORM), head);
   }
 
@@ -30,17 +30,17 @@ final class DecoderLoader {
     boolean sandwich = config.sandwichNorms();
     return new BlockWeights(
         norm(layer, WeightNames.INPUT_NORM),
-        loader.product(layer, Projection.QKV, format),
+        source.product(layer, Projection.QKV, format),
         config.headNorms()
             ? Optional.of(
                 new HeadNorms(
                     norm(layer, WeightNames.QUERY_NORM), norm(layer, WeightNames.KEY_NORM)))
             : Optional.empty(),
-        loader.product(layer, Projection.OUTPUT, format),
+        source.product(layer, Projection.OUTPUT, format),
         norm(layer, sandwich ? WeightNames.PRE_FEED_FORWARD_NORM : WeightNames.POST_ATTENTION_NORM),
-        loader.product(layer, Projection.UP, format),
+        source.product(layer, Projection.UP, format),
         config.activation(),
-        loader.product(layer, Projection.DOWN, format),
+        source.product(layer, Projection.DOWN, format),
         sandwich
             ? Optional.of(
                 new SandwichNorms(
@@ -54,7 +54,7 @@ final class DecoderLoader {
   }
 
   private Norm norm(String module) {
-    var gamma = loader.vector(WeightNames.weight(module));
+    var gamma = source.vector(WeightNames.weight(module));
     return new Norm(gamma, config.normOffset(), config.normEps());
   }
 }

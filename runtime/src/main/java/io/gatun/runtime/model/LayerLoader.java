@@ -18,7 +18,7 @@ import java.util.Optional;
  * Brings parts of a checkpoint onto a device: all names and shapes are checked first, then each
  * tensor is loaded once.
  */
-final class LayerLoader implements AutoCloseable {
+final class LayerLoader implements LayerSource, AutoCloseable {
   private final Checkpoint checkpoint;
   private final BaseConfig config;
   private final DType compute;
@@ -52,21 +52,21 @@ final class LayerLoader implements AutoCloseable {
     this.loader = new WeightLoader(checkpoint, device, arena);
   }
 
-  /** A table in the compute type. */
-  Matrix table(String module) {
+  @Override
+  public Matrix table(String module) {
     return loader.matrix(WeightNames.weight(module), compute);
   }
 
-  /** A table in the compute type, unless it is stored in 4 bit. */
-  Weight weight(String module) {
+  @Override
+  public Weight weight(String module) {
     String name = WeightNames.weight(module);
     return checkpoint.fourBit(name).isPresent()
         ? loader.weight(List.of(name), WeightFormat.asStored())
         : loader.matrix(name, compute);
   }
 
-  /** A product of a block: its siblings as one weight. */
-  LoraLinear product(int layer, Projection projection, WeightFormat format) {
+  @Override
+  public LoraLinear product(int layer, Projection projection, WeightFormat format) {
     var paths = config.paths(layer, projection);
     var weight = loader.weight(paths.stream().map(WeightNames::weight).toList(), format);
     return new LoraLinear(
@@ -97,8 +97,8 @@ final class LayerLoader implements AutoCloseable {
     return bias;
   }
 
-  /** A vector of a norm. */
-  Matrix vector(String name) {
+  @Override
+  public Matrix vector(String name) {
     float[] values = checkpoint.readFloats(name);
     Matrix vector = Matrix.allocate(device, "base.norms", DType.F32, 1, values.length, arena);
     HostCopy.write(vector, values);

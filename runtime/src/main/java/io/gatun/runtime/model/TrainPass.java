@@ -1,11 +1,15 @@
 package io.gatun.runtime.model;
 
+import io.gatun.kernels.DType;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.ActiveAdapters.Training;
 import io.gatun.runtime.adapter.AdapterGradients;
+import io.gatun.runtime.adapter.AdapterSize;
 import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.adapter.LoraConfig;
 import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Forward, loss and backward of an adapter on batches. Owns the memory for the largest batch and
@@ -59,16 +63,49 @@ public final class TrainPass {
     return PassMemory.plan(shape(decoder, adapter, maxTokens, keptBlocks));
   }
 
+  /**
+   * The memory that {@link #allocate} would take for a model that is not there.
+   *
+   * @param config its shape
+   * @param compute type of its activations
+   * @param lora what would be trained
+   * @param maxTokens most tokens of a batch
+   * @param keptBlocks how many blocks are kept
+   * @return names and sizes
+   */
+  public static SliceTable memory(
+      DecoderConfig config, DType compute, LoraConfig lora, int maxTokens, int keptBlocks) {
+    var ranks = AdapterSize.of(lora, config).ranks();
+    return PassMemory.plan(
+        shape(config, compute, ranks, lora.dropout() > 0, maxTokens, keptBlocks));
+  }
+
   private static PassShape shape(
       Decoder decoder, LoraAdapter adapter, int maxTokens, int keptBlocks) {
-    return new PassShape(
+    return shape(
         decoder.config(),
         decoder.compute(),
-        maxTokens,
-        maxTokens,
         PassShape.ranks(List.of(adapter)),
         adapter.config().dropout() > 0,
-        decoder.config().layers() + 1,
+        maxTokens,
+        keptBlocks);
+  }
+
+  private static PassShape shape(
+      DecoderConfig config,
+      DType compute,
+      Map<Projection, Integer> ranks,
+      boolean dropout,
+      int maxTokens,
+      int keptBlocks) {
+    return new PassShape(
+        config,
+        compute,
+        maxTokens,
+        maxTokens,
+        ranks,
+        dropout,
+        config.layers() + 1,
         keptBlocks,
         true);
   }

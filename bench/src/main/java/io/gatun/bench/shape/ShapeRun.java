@@ -1,0 +1,127 @@
+package io.gatun.bench.shape;
+
+import io.gatun.bench.OptimizerStep;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
+import io.gatun.quant.WeightFormat;
+import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.adapter.LoraConfig;
+import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.model.TrainPass;
+import io.gatun.runtime.plan.MemoryPlan;
+import io.gatun.runtime.train.TrainingPlan.Recompute;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.function.Consumer;
+
+/**
+ * Training steps on random weights: forward, loss, backward, clipping, AdamW.
+ *
+ * @param config the base
+ * @param format of its linear layers
+ * @param compute type of activations, embedding and head
+ * @param adapter what is trained
+ * @param rows of each step
+ * @param recompute which blocks are computed again
+ * @param warmup steps before those that are measured
+ * @param steps how many are measured
+ */
+record ShapeRun(
+    DecoderConfig config,
+    WeightFormat format,
+    DType compute,
+    LoraConfig adapter,
+    Rows rows,
+    Recompute recompute,
+    int warmup,
+    int steps) {
+  private static final long SEED = 42;
+  private static final double USABLE = 0.95; // a device has uses of its own for the rest
+
+  /** The same run of the first blocks only. */
+  ShapeRun withLayers(int layers) {
+    return new ShapeRun(
+        config.withLayers(layers), format, compute, adapter, rows, recompute, warmup, steps);
+  }
+
+  /** The memory that it takes if so many blocks are kept. */
+  MemoryPlan forecast(int keptBlocks) {
+    return MemoryPlan.training(config, format, compute, adapter, rows.tokens(), keptBlocks);
+  }
+
+  StepFlops flops() {
+    return StepFlops.of(config, adapter, rows);
+  }
+
+  /** Measures on a device that holds nothing else; a line for what is going on. */
+  StepTimes measure(Device device, Consumer<String> progress) {
+    int kept = keptBlocks(device);
+    long begin = System.nanoTime();
+    try (var arena = Arena.ofShared()) {
+      var decoder = Decoder.random(config, format, compute, SEED, device, arena);
+      var lora = LoraAdapter.create(decoder, adapter, SEED, arena);
+      var pass = TrainPass.allocate(decoder, lora, rows.tokens(), kept, arena);
+      var optimizer = new OptimizerStep(lora.parameters(), arena);
+      device.synchronize();
+      double seconds = (System.nanoTime() - begin) / 1e9;
+      progress.accept("%d layers of random weights in %.1f s".formatted(config.layers(), seconds));
+      return steps(device, pass, optimizer, kept, progress);
+    }
+  }
+
+  /** As many as fit, if that is left to us. */
+  private int keptBlocks(Device device) {
+    var memory = device.memory();
+    long room = (long) ((memory.capacity() - memory.allocated()) * USABLE);
+    int kept = recompute == Recompute.ON ? 0 : config.layers();
+    while (recompute == Recompute.AUTO && kept > 0 && forecast(kept).bytes() > room) {
+      kept--;
+    }
+    long needed = forecast(kept).bytes();
+    if (needed > room) {
+      throw new IllegalArgumentException(
+          "%d layers and %s tokens need %.2f GB, and %s has room for %.2f GB; take fewer --layers or --tokens%s"
+              .formatted(
+                  config.layers(),
+                  rows,
+                  needed / 1e9,
+                  device,
+                  room / 1e9,
+                  recompute == Recompute.OFF ? ", or --recompute on" : ""));
+    }
+    return kept;
+  }
+
+  private StepTimes steps(
+      Device device, TrainPass pass, OptimizerStep optimizer, int kept, Consumer<String> progress) {
+    var batch = rows.batch(config.vocabulary(), SEED);
+    var millis = new ArrayList<Double>();
+    var losses = new ArrayList<Double>();
+    for (int step = 1; step <= warmup + steps; step++) {
+      long begin = System.nanoTime();
+      pass.gradients().zero();
+      var loss = pass.run(batch, SEED, step);
+      losses.add(optimizer.apply(pass.gradients().sum(), loss, step));
+      device.synchronize();
+      double took = (System.nanoTime() - begin) / 1e6;
+      if (step > warmup) {
+        millis.add(took);
+      }
+      requireFinite(losses.getLast(), step);
+      progress.accept(
+          "step %d/%d%s  loss %.4f  %.1f ms"
+              .formatted(
+                  step, warmup + steps, step > warmup ? "" : " (warm-up)", losses.getLast(), took));
+    }
+    var memory = device.memory();
+    return new StepTimes(config.layers(), kept, millis, losses, memory.peak(), memory.byName());
+  }
+
+  private static void requireFinite(double loss, int step) {
+    if (!Double.isFinite(loss)) {
+      throw new IllegalStateException(
+          "the loss of step %d is %s: a kernel computes wrong numbers".formatted(step, loss));
+    }
+  }
+}

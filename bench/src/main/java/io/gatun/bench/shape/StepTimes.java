@@ -1,0 +1,39 @@
+package io.gatun.bench.shape;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.SortedMap;
+
+/**
+ * What was measured of a model's training steps.
+ *
+ * @param layers blocks of the model
+ * @param keptBlocks how many kept what backward needs
+ * @param millis of each step, without those to warm up
+ * @param losses of each step, those to warm up included
+ * @param peak most bytes of the device that were live
+ * @param byName live bytes by the name of the buffers
+ */
+record StepTimes(
+    int layers,
+    int keptBlocks,
+    List<Double> millis,
+    List<Double> losses,
+    long peak,
+    SortedMap<String, Long> byName) {
+
+  /** The median of the steps, in milliseconds. */
+  double median() {
+    double[] sorted = millis.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+    int half = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  }
+
+  double fastest() {
+    return Collections.min(millis);
+  }
+
+  double slowest() {
+    return Collections.max(millis);
+  }
+}
