@@ -87,6 +87,17 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
   void download(Buffer from, long fromOffset, MemorySegment to);
 
   /**
+   * Copies from a buffer to another, or to bytes of the same that do not overlap.
+   *
+   * @param from a buffer of this device
+   * @param fromOffset bytes of it before the copy
+   * @param to a buffer of this device
+   * @param toOffset bytes of it before the copy
+   * @param bytes how many
+   */
+  void copy(Buffer from, long fromOffset, Buffer to, long toOffset, long bytes);
+
+  /**
    * Fills a buffer with zero bytes.
    *
    * @param buffer a buffer of this device

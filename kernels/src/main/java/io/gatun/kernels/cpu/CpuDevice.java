@@ -179,6 +179,16 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public void copy(Buffer from, long fromOffset, Buffer to, long toOffset, long bytes) {
+    lock.lock();
+    try {
+      MemorySegment.copy(segment(from), fromOffset, segment(to), toOffset, bytes);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   public void zero(Buffer buffer) {
     lock.lock();
     try {

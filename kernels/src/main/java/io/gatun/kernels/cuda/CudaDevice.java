@@ -159,6 +159,18 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public void copy(Buffer from, long fromOffset, Buffer to, long toOffset, long bytes) {
+    guarded(() -> {
+      long source = range(from, fromOffset, bytes);
+      long target = range(to, toOffset, bytes);
+      return copied(() ->
+          context.check(
+              Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, context.work()),
+              "copy of %s to %s".formatted(from.name(), to.name())));
+    });
+  }
+
+  @Override
   public void zero(Buffer buffer) {
     guarded(() -> {
       long address = own(buffer).pointer();
@@ -212,7 +224,7 @@ public final class CudaDevice implements Device {
 
   private long range(Buffer buffer, long offset, long bytes) {
     long address = own(buffer).pointer();
-    if (offset < 0 || bytes > buffer.bytes() - offset) {
+    if (offset < 0 || bytes < 0 || bytes > buffer.bytes() - offset) {
       throw new IndexOutOfBoundsException(
           "%d bytes at byte %d of buffer %s, which has %d"
               .formatted(bytes, offset, buffer.name(), buffer.bytes()));
