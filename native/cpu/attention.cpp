@@ -2,6 +2,7 @@
 // query rows, block of keys by block of keys from the root of its chain on. No other tile, segment or thread enters a
 // row's sums. Segments with few rows go another way.
 #include "attention_decode.h"
+#include "attention_dropout.h"
 
 namespace {
 using namespace gatun;
@@ -9,21 +10,8 @@ using namespace gatun;
 template <class Dot, class T>
 class ForwardTile {
  public:
-  ForwardTile(const AttentionCall& call, const gatun_context* context, int thread) : call_(call) {
-    const int64_t d = call.padded_dim();
-    Scratch memory(context, thread, call.used);
-    natural_ = memory.take(std::max<int64_t>(kTileRows, kTileKeys) * d);
-    query_ = memory.take(d * kTileRows);
-    values_ = memory.take(kTileKeys * d);
-    scores_ = memory.take(kTileKeys * kTileRows);
-    weights_ = memory.take(kTileKeys * kTileRows);
-    sum_ = memory.take(d * kTileRows);
-    maximum_ = memory.take(kTileRows);
-    total_ = memory.take(kTileRows);
-    shrink_ = memory.take(kTileRows);
-    positions_ = memory.take(kTileRows);
-    fits_ = memory.fits();
-  }
+  ForwardTile(const AttentionCall& call, const gatun_context* context, int thread)
+      : ForwardTile(call, Scratch(context, thread, call.used)) {}
   bool fits() const { return fits_; }
 
   void run(const Tile& tile, const gatun_matrix* o, const gatun_matrix* lse) {
@@ -45,6 +33,21 @@ class ForwardTile {
   }
 
  private:
+  ForwardTile(const AttentionCall& call, Scratch memory) : call_(call), mask_(call, memory) {
+    const int64_t d = call.padded_dim();
+    natural_ = memory.take(std::max<int64_t>(kTileRows, kTileKeys) * d);
+    query_ = memory.take(d * kTileRows);
+    values_ = memory.take(kTileKeys * d);
+    scores_ = memory.take(kTileKeys * kTileRows);
+    weights_ = memory.take(kTileKeys * kTileRows);
+    sum_ = memory.take(d * kTileRows);
+    maximum_ = memory.take(kTileRows);
+    total_ = memory.take(kTileRows);
+    shrink_ = memory.take(kTileRows);
+    positions_ = memory.take(kTileRows);
+    fits_ = memory.fits();
+  }
+
   void block(const Tile& tile, int owner, int first, int keys) {
     const int d = call_.head_dim(), stride = call_.padded_dim(), depth = words(d, Dot::kWord);
     const int vectors = vectors_of(tile.rows), even = (keys + 1) / 2 * 2;
@@ -52,7 +55,9 @@ class ForwardTile {
     auto value = [&](int i) { return call_.key_row<const T>(call_.v, owner, tile.kv_head, first + i); };
     pack_natural<Dot>(key, keys, d, natural_);
     product<Dot, Sum::kNew>({natural_, depth, 1}, keys, query_, kTileRows, vectors, depth, scores_, kTileRows);
-    finish_scores(call_, scores_, keys, vectors, positions_, tile.rows, call_.packing.segments[owner].start + first);
+    const int position = call_.packing.segments[owner].start + first;
+    finish_scores(call_, scores_, keys, vectors, positions_, tile.rows, position);
+    if (call_.drops()) mask_.draw(tile, position, keys, vectors);
     for (int v = 0; v < vectors; v++) softmax(v, even);
     pack_pairs<Dot>(value, keys, d, stride, values_);
     if (Dot::kWord == 1 && even != keys) std::fill(values_ + keys * stride, values_ + even * stride, 0.0f);
@@ -64,6 +69,7 @@ class ForwardTile {
   void softmax(int v, int keys) {
     const vf factor = set(call_.factor()), old = load(maximum_ + v * W);
     const float* s = scores_ + v * W;
+    const bool drops = call_.drops();
     vf maximum = old;
     for (int j = 0; j < keys; j++) maximum = max(maximum, load(s + j * kTileRows));
     store(maximum_ + v * W, maximum);
@@ -74,10 +80,14 @@ class ForwardTile {
     store(shrink_ + v * W, shrink);
     vf even = set(0), odd = set(0);
     for (int j = 0; j < keys; j += 2) {
-      const vf a = exp2_of(load(s + j * kTileRows) * factor - top);
-      const vf b = exp2_of(load(s + (j + 1) * kTileRows) * factor - top);
+      vf a = exp2_of(load(s + j * kTileRows) * factor - top);
+      vf b = exp2_of(load(s + (j + 1) * kTileRows) * factor - top);
       even = even + a;
       odd = odd + b;
+      if (drops) {
+        a = a * mask_.factor(j, v);
+        b = b * mask_.factor(j + 1, v);
+      }
       Dot::put_keys(weights_, j, v, as_operand<Dot, T>(a), as_operand<Dot, T>(b));
     }
     store(total_ + v * W, fma(load(total_ + v * W), shrink, even + odd));
@@ -97,6 +107,7 @@ class ForwardTile {
   }
 
   const AttentionCall& call_;
+  WeightMask mask_;
   float *natural_, *query_, *values_, *scores_, *weights_, *sum_;  // query_ lanes, weights_ pairs of keys, sum_ [d][rows]
   float *maximum_, *total_, *shrink_, *positions_;                 // a number for each row
   bool fits_;
@@ -119,15 +130,17 @@ int32_t forward(const gatun_context* context, AttentionCall& call, const gatun_m
 }  // namespace
 
 extern "C" GATUN_EXPORT int32_t gatun_attention_forward(const gatun_context* context, const gatun_attention_shape* shape,
-                                                const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,
-                                                const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse) {
+                                                const gatun_attention_dropout* dropout, const gatun_matrix* segments,
+                                                const gatun_matrix* q, const gatun_matrix* k, const gatun_matrix* v,
+                                                const gatun_matrix* o, const gatun_matrix* lse) {
   if (!valid_shape(shape, q, k, v) || o->rows != q->rows || o->cols != q->cols || o->dtype != q->dtype) {
     return GATUN_BAD_ARGUMENT;
   }
   if (lse->rows != q->rows || lse->cols != shape->heads || lse->dtype != GATUN_F32) return GATUN_BAD_ARGUMENT;
-  AttentionCall call{*shape, {}, q, k, v, packing_bytes(segments)};
+  AttentionCall call{*shape, {}, q, k, v, dropout, packing_bytes(segments)};
   if (call.used > context->scratch_bytes) return GATUN_NO_SCRATCH;
   if (!open_packing(segments, shape->causal, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
+  if (!valid_dropout(call)) return GATUN_BAD_ARGUMENT;
   int32_t status = GATUN_BAD_ARGUMENT;
   with_dot(q, [&](auto dot, auto element) { status = forward<decltype(dot), decltype(element)>(context, call, o, lse); });
   return status;

@@ -129,6 +129,7 @@ bool same(const gatun_matrix* a, const gatun_matrix* b) {
 }  // namespace
 
 extern "C" GATUN_EXPORT int32_t gatun_attention_backward(const gatun_context* context, const gatun_attention_shape* shape,
+                                                         const gatun_attention_dropout* dropout,
                                                          const gatun_matrix* segments, const gatun_matrix* q,
                                                          const gatun_matrix* k, const gatun_matrix* v, const gatun_matrix* o,
                                                          const gatun_matrix* lse, const gatun_matrix* d_o,
@@ -138,9 +139,10 @@ extern "C" GATUN_EXPORT int32_t gatun_attention_backward(const gatun_context* co
     return GATUN_BAD_ARGUMENT;
   }
   if (lse->rows != q->rows || lse->cols != shape->heads || lse->dtype != GATUN_F32) return GATUN_BAD_ARGUMENT;
-  AttentionCall call{*shape, {}, q, k, v, packing_bytes(segments)};
+  AttentionCall call{*shape, {}, q, k, v, dropout, packing_bytes(segments)};
   if (call.used > context->scratch_bytes) return GATUN_NO_SCRATCH;
   if (!open_packing(segments, shape->causal, q->rows, k->rows, scratch(context, 0), &call.packing)) return GATUN_BAD_INDEX;
+  if (!valid_dropout(call)) return GATUN_BAD_ARGUMENT;
   const Gradient g{o, lse, d_o, dq, dk, dv};
   int32_t status = GATUN_BAD_ARGUMENT;
   with_dot(q, [&](auto dot, auto element) { status = backward<decltype(dot), decltype(element)>(context, call, g); });

@@ -1,9 +1,9 @@
 // What the backward pass of attention does with one tile of query rows and one block of keys:
-//   P = exp(S - lse)   dP = dO vT   dS = P * (dP - delta) * dcap(S)   delta = sum of dO * o
-//   dq += dS k         dk += dST q  dv += PT dO                       (dq and dk are scaled when they are stored)
+//   P = exp(S - lse)   dP = M * dO vT   dS = P * (dP - delta) * dcap(S)   delta = sum of dO * o, M: dropout's factors
+//   dq += dS k         dk += dST q      dv += (M * P)T dO                 (dq and dk are scaled when they are stored)
 // Tiles and blocks are added in one fixed order, so no sum depends on threads.
 #pragma once
-#include "attention_scores.h"
+#include "attention_dropout.h"
 
 namespace gatun {
 
@@ -98,11 +98,11 @@ class KeyBlock {
   const AttentionCall& call_;
 };
 
-// P and dS of a tile against the first `keys` keys of a block, packed for the products that follow.
+// M * P and dS of a tile against the first `keys` keys of a block, packed for the products that follow.
 template <class Dot, class T>
 class Gradients {
  public:
-  Gradients(const AttentionCall& call, Scratch& memory) : call_(call) {
+  Gradients(const AttentionCall& call, Scratch& memory) : call_(call), mask_(call, memory) {
     scores_ = memory.take((kTileKeys + 1) * kTileRows);
     d_weights_ = memory.take((kTileKeys + 1) * kTileRows);
     by_row_ = memory.take((kTileKeys + 1) * kTileRows);
@@ -114,8 +114,9 @@ class Gradients {
     const int depth = words(call_.head_dim(), Dot::kWord), vectors = even_vectors_of(rows.tile.rows);
     product<Dot, Sum::kNew>({block.key, depth, 1}, keys, rows.query, kTileRows, vectors, depth, scores_, kTileRows);
     product<Dot, Sum::kNew>({block.value, depth, 1}, keys, rows.d_out, kTileRows, vectors, depth, d_weights_, kTileRows);
-    finish_scores(call_, scores_, keys, vectors, rows.positions, rows.tile.rows,
-                  call_.packing.segments[block.owner].start + block.first);
+    const int position = call_.packing.segments[block.owner].start + block.first;
+    finish_scores(call_, scores_, keys, vectors, rows.positions, rows.tile.rows, position);
+    if (call_.drops()) mask_.draw(rows.tile, position, keys, vectors);
     if (keys % 2 != 0) std::fill(d_weights_ + keys * kTileRows, d_weights_ + (keys + 1) * kTileRows, 0.0f);
     for (int v = 0; v < vectors; v += 2) {
       for (int j = 0; j < keys; j += 2) {
@@ -139,7 +140,7 @@ class Gradients {
                             even_vectors_of(rows.tile.rows), words(keys, Dot::kWord), d_query, kTileRows);
   }
 
-  // d_key [keys][padded dim] += dST q, d_value likewise += PT dO
+  // d_key [keys][padded dim] += dST q, d_value likewise += (M * P)T dO
   void add_keys(const RowTile<Dot, T>& rows, int keys, float* d_key, float* d_value) const {
     const int stride = call_.padded_dim(), depth = words(rows.tile.rows, Dot::kWord);
     product<Dot, Sum::kAdd>({d_by_row_, kRowWords, 1}, keys, rows.query_pairs, stride, stride / W, depth, d_key, stride);
@@ -149,22 +150,26 @@ class Gradients {
  private:
   static constexpr int kRowWords = kTileRows / Dot::kWord;
 
-  // P and dS of lanes v of key j.
+  // M * P and dS of lanes v of key j.
   void one(const RowTile<Dot, T>& rows, int j, int v, vf& weight, vf& d_score) const {
-    const vf s = load(scores_ + j * kTileRows + v * W), d_weight = load(d_weights_ + j * kTileRows + v * W);
-    const vf p = exp2_of(fma(s, set(call_.factor()), set(0) - load(rows.lse + v * W)));
+    const vf s = load(scores_ + j * kTileRows + v * W);
+    vf d_weight = load(d_weights_ + j * kTileRows + v * W);
+    vf p = exp2_of(fma(s, set(call_.factor()), set(0) - load(rows.lse + v * W)));
+    if (call_.drops()) d_weight = d_weight * mask_.factor(j, v);
     vf d = p * (d_weight - load(rows.delta + v * W));
     if (call_.shape.soft_cap > 0) {
       const vf t = max(set(-1.0f), s * set(1 / (call_.shape.soft_cap * kLog2E)));
       d = d * fnma(t, t, set(1.0f));
     }
+    if (call_.drops()) p = p * mask_.factor(j, v);
     weight = as_operand<Dot, T>(p);
     d_score = as_operand<Dot, T>(d);
   }
 
   const AttentionCall& call_;
+  WeightMask mask_;
   float *scores_, *d_weights_;    // [keys][rows]
-  float *by_row_, *d_by_row_;     // P and dS, words along rows
+  float *by_row_, *d_by_row_;     // M * P and dS, words along rows
   float* d_by_key_;               // dS, words along keys
 };
 

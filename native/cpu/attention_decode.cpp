@@ -84,7 +84,7 @@ int32_t decode(const gatun_context* context, AttentionCall& call, const gatun_ma
 
 bool gatun::has_few_rows(const AttentionCall& call, int segment) {
   const Segment& s = call.packing.segments[segment];
-  if (s.query_length == 0 || (int64_t)s.query_length * call.group() > kFewRows) return false;
+  if (call.drops() || s.query_length == 0 || (int64_t)s.query_length * call.group() > kFewRows) return false;
   int owners = 0;
   for (int owner = segment; owner >= 0; owner = call.packing.segments[owner].parent) owners++;
   return owners <= max_parts(call);

@@ -4,7 +4,8 @@
 
 namespace gatun {
 
-// Whether a segment has so few rows that reading its keys once, row by row, beats a tile.
+// Whether a segment has so few rows that reading its keys once, row by row, beats a tile; never with
+// dropout, which tiles alone apply.
 bool has_few_rows(const AttentionCall& call, int segment);
 
 // Forward for all segments with few rows. Uses call.packing.first.

@@ -30,8 +30,10 @@ struct AttentionCall {
   gatun_attention_shape shape;
   Packing packing;
   const gatun_matrix *q, *k, *v;
+  const gatun_attention_dropout* dropout;
   int64_t used;  // bytes of the first thread's scratch held by packing; every thread skips as many
 
+  bool drops() const { return dropout->p > 0; }
   int group() const { return shape.heads / shape.kv_heads; }
   int head_dim() const { return shape.head_dim; }
   int padded_dim() const { return (shape.head_dim + W - 1) / W * W; }
@@ -157,6 +159,14 @@ inline bool valid_shape(const gatun_attention_shape* x, const gatun_matrix* q, c
   const int64_t kv_cols = (int64_t)x->kv_heads * x->head_dim;
   if (q->cols != (int64_t)x->heads * x->head_dim || k->cols != kv_cols || v->cols != kv_cols) return false;
   return k->rows == v->rows && q->dtype == k->dtype && q->dtype == v->dtype;
+}
+
+// Whether dropout can tell all weights apart.
+inline bool valid_dropout(const AttentionCall& call) {
+  const gatun_matrix& index = call.dropout->token_index;
+  if (!call.drops()) return call.dropout->p == 0;
+  if (index.dtype != GATUN_I32 || index.rows != call.q->rows || !(call.dropout->p < 1)) return false;
+  return call.shape.heads <= 1 << 12 && longest_chain(call.packing) <= 1 << 22;
 }
 
 }  // namespace gatun

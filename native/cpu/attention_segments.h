@@ -31,6 +31,15 @@ struct Range {
   bool empty() const { return begin >= end; }
 };
 
+// Keys of the longest chain.
+inline int longest_chain(const Packing& packing) {
+  int longest = 0;
+  for (int s = 0; s < packing.count; s++) {
+    longest = std::max(longest, packing.segments[s].start + packing.segments[s].key_length);
+  }
+  return longest;
+}
+
 inline int64_t packing_bytes(const gatun_matrix* table) { return (table->rows / 6 * 2 + 1) * 4; }
 
 // False if the table is no list of segments, a range is outside the matrices, or there are parents where nothing is causal.

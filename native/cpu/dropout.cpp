@@ -18,7 +18,7 @@ void drop(const T* x, T* y, const mask& m, uint32_t token, int64_t count) {
   const vf threshold = set(m.threshold), scale = set(m.scale), zero = set(0.0f);
   vu words[4];
   for (int64_t first = 0; first < count; first += kPhiloxWords) {
-    philox(m.seed, (uint32_t)(first / 4), token, m.step, m.purpose, words);
+    philox_in_order(m.seed, (uint32_t)(first / 4), token, m.step, m.purpose, words);
     each_vector(std::min<int64_t>(kPhiloxWords, count - first), [&](int64_t i, auto n) {
       const vm dropped = less(upper24(words[i / W]), threshold);
       vf v = select(dropped, zero, load(x + first + i, n) * scale);
@@ -35,9 +35,7 @@ extern "C" GATUN_EXPORT int32_t gatun_dropout(const gatun_context* context, cons
   if (!same_shape(x, y) || x->dtype != y->dtype || token_index->dtype != GATUN_I32 || token_index->rows != x->rows ||
       !(p >= 0 && p < 1))
     return GATUN_BAD_ARGUMENT;
-  // A whole number up to 2^24, exact in f32.
-  const float threshold = (float)std::ceil(p * 0x1p24);
-  const mask m{(uint64_t)seed, (uint32_t)step, (uint32_t)purpose, threshold, (float)(1.0 / (1.0 - p))};
+  const mask m{(uint64_t)seed, (uint32_t)step, (uint32_t)purpose, drop_threshold(p), keep_scale(p)};
   const bool known = with_compute_type(x, [&](auto* t) {
     using T = element<decltype(t)>;
     parallel_range(context, x->rows, row_grain(x->cols), [&](int64_t begin, int64_t end, int) {

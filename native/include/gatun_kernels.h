@@ -8,7 +8,7 @@
 #define GATUN_KERNELS_H
 #include <stdint.h>
 
-#define GATUN_ABI_VERSION 3
+#define GATUN_ABI_VERSION 4
 #define GATUN_EXPORT __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -197,21 +197,33 @@ typedef struct {
   int32_t causal;           // 0: a query sees all keys of its segment, which has no parent, and window is 0
 } gatun_attention_shape;
 
-// o = softmax(scores) v with scores = scale * q kT for each query head; lse = log of the sum of exp(scores).
+// Dropout of the weights: that of a query for a key is multiplied by 0 or 1 / (1 - p). It is kept when word k % 4 of Philox 4x32-10
+// with key seed and counter (head << 20 | k / 4, token_index[query row], step, purpose), its upper 24 bits times 2^-24, is >= p;
+// k: position of the key in its parent chain. At most 4096 heads, and 2^22 keys in a chain.
+typedef struct {
+  gatun_matrix token_index;  // of each query row; absent when p is 0
+  int64_t seed;
+  double p;                  // 0: no weight is dropped
+  int32_t step, purpose;
+} gatun_attention_dropout;
+
+// o = dropout(softmax(scores)) v with scores = scale * q kT for each query head; lse = log of the sum of exp(scores),
+// without dropout.
 // segments: six int32 a segment: query_first, query_length, key_first, key_length, parent or -1, position of its first key.
 // Causal: a query sees the keys of its segment and parent chain up to its own position; one that sees none has o 0, lse
 // -infinity.
 // q, o: (tokens, heads * head_dim); k, v: (key rows, kv_heads * head_dim), one dtype, f32 or bf16; lse: f32 (tokens, heads).
 int32_t gatun_attention_forward(const gatun_context* context, const gatun_attention_shape* shape,
-                                const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,
-                                const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse);
-// p = exp(scores - lse), dp = d_o vT, ds = p (dp - sum of d_o * o), through the soft cap; dq = scale ds k,
-// dk = scale dsT q and dv = pT d_o summed over all queries that see a key. Key rows of no segment are left as they are.
+                                const gatun_attention_dropout* dropout, const gatun_matrix* segments,
+                                const gatun_matrix* q, const gatun_matrix* k, const gatun_matrix* v, const gatun_matrix* o,
+                                const gatun_matrix* lse);
+// p = exp(scores - lse), dp = d_o vT through dropout, ds = p (dp - sum of d_o * o), through the soft cap; dq = scale ds k,
+// dk = scale dsT q and dv = dropout(p)T d_o summed over all queries that see a key. Key rows of no segment are left as they are.
 int32_t gatun_attention_backward(const gatun_context* context, const gatun_attention_shape* shape,
-                                 const gatun_matrix* segments, const gatun_matrix* q, const gatun_matrix* k,
-                                 const gatun_matrix* v, const gatun_matrix* o, const gatun_matrix* lse,
-                                 const gatun_matrix* d_o, const gatun_matrix* dq, const gatun_matrix* dk,
-                                 const gatun_matrix* dv);
+                                 const gatun_attention_dropout* dropout, const gatun_matrix* segments,
+                                 const gatun_matrix* q, const gatun_matrix* k, const gatun_matrix* v, const gatun_matrix* o,
+                                 const gatun_matrix* lse, const gatun_matrix* d_o, const gatun_matrix* dq,
+                                 const gatun_matrix* dk, const gatun_matrix* dv);
 
 // y = x w^T (+ bias); y += it when add is 1. x: float matrix, its type is the compute type. bias: f32 (1, out) or absent.
 int32_t gatun_mat_mul_forward(const gatun_context* context, const gatun_matrix* x, const gatun_weight* w,

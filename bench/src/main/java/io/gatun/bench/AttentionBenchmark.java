@@ -8,6 +8,7 @@ import io.gatun.kernels.Segments;
 import io.gatun.kernels.ops.Attention;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 
@@ -49,7 +50,7 @@ public class AttentionBenchmark extends OpBenchmark {
     dq = activations("dq", TOKENS, 2048);
     dk = activations("dk", TOKENS, 512);
     dv = activations("dv", TOKENS, 512);
-    Attention.forward(SHAPE, segments, q, k, v, o, lse);
+    Attention.forward(SHAPE, Optional.empty(), segments, q, k, v, o, lse);
   }
 
   // Two products of the lower triangle forward, five backward.
@@ -60,14 +61,14 @@ public class AttentionBenchmark extends OpBenchmark {
   /** Attends. */
   @Benchmark
   public void forward(Roofline roofline) {
-    Attention.forward(SHAPE, segments, q, k, v, o, lse);
+    Attention.forward(SHAPE, Optional.empty(), segments, q, k, v, o, lse);
     roofline.flops(flops(2));
   }
 
   /** Gradients; the gradient of o is o itself. */
   @Benchmark
   public void backward(Roofline roofline) {
-    Attention.backward(SHAPE, segments, q, k, v, o, lse, o, dq, dk, dv);
+    Attention.backward(SHAPE, Optional.empty(), segments, q, k, v, o, lse, o, dq, dk, dv);
     roofline.flops(flops(5));
   }
 }

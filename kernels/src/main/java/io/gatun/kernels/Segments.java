@@ -145,6 +145,19 @@ public final class Segments {
   }
 
   /**
+   * The longest chain of parents.
+   *
+   * @return keys of a segment and of all its parents
+   */
+  public int longestChain() {
+    int longest = 0;
+    for (int i = 0; i < starts.length; i++) {
+      longest = Math.max(longest, Math.addExact(starts[i], list.get(i).keyLength()));
+    }
+    return longest;
+  }
+
+  /**
    * The table on the device.
    *
    * @return {@value #TABLE_COLUMNS} integers a segment

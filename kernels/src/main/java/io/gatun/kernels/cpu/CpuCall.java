@@ -48,7 +48,7 @@ public final class CpuCall extends CpuFrame {
    */
   public CpuCall absent() {
     long at = place(MATRIX_BYTES);
-    writeMatrix(at, 0, 0, 0, 0, 0);
+    writeAbsent(at);
     return push('m', address(at));
   }
 
@@ -60,7 +60,7 @@ public final class CpuCall extends CpuFrame {
    */
   public CpuCall ints(Ints ints) {
     long at = place(MATRIX_BYTES);
-    writeMatrix(at, pin(ints.buffer(), ints.offset()), ints.length(), 1, 1, 3);
+    writeInts(at, ints);
     return push('m', address(at));
   }
 

@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import java.lang.foreign.MemorySegment;
 
@@ -19,6 +20,7 @@ public abstract sealed class CpuFrame permits CpuCall {
   /** Size of gatun_matrix. */
   public static final long MATRIX_BYTES = 40;
 
+  private static final int INT_CODE = 3;
   static final long RESULT_AT = 0;
   private static final long FIRST_STRUCT = 64;
 
@@ -72,6 +74,25 @@ public abstract sealed class CpuFrame permits CpuCall {
     writeMatrix(at, pin(m.buffer(), m.offset()), m.rows(), m.cols(), m.rowStride(), dtype);
   }
 
+  /**
+   * Writes a gatun_matrix of integers into the frame.
+   *
+   * @param at offset in the frame
+   * @param ints integers of this device
+   */
+  public void writeInts(long at, Ints ints) {
+    writeMatrix(at, pin(ints.buffer(), ints.offset()), ints.length(), 1, 1, INT_CODE);
+  }
+
+  /**
+   * Writes a gatun_matrix whose data is NULL into the frame.
+   *
+   * @param at offset in the frame
+   */
+  public void writeAbsent(long at) {
+    writeMatrix(at, 0, 0, 0, 0, 0);
+  }
+
   void writeMatrix(long at, long data, long rows, long cols, long stride, int dtype) {
     frame.set(JAVA_LONG, at, data);
     frame.set(JAVA_LONG, at + 8, rows);
@@ -99,6 +120,16 @@ public abstract sealed class CpuFrame permits CpuCall {
    */
   public void writeInt(long at, int value) {
     frame.set(JAVA_INT, at, value);
+  }
+
+  /**
+   * Writes a double into the frame.
+   *
+   * @param at offset in the frame
+   * @param value the value
+   */
+  public void writeDouble(long at, double value) {
+    frame.set(JAVA_DOUBLE, at, value);
   }
 
   /**

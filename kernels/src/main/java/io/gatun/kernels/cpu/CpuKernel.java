@@ -49,10 +49,10 @@ public enum CpuKernel {
   ADAM_W("mmmmdddddif"),
   /** x, result. */
   SQUARED_NORM("mr"),
-  /** shape, segments, q, k, v, o, lse. */
-  ATTENTION_FORWARD("smmmmmm"),
-  /** shape, segments, q, k, v, o, lse, dO, dq, dk, dv. */
-  ATTENTION_BACKWARD("smmmmmmmmmm"),
+  /** shape, dropout, segments, q, k, v, o, lse. */
+  ATTENTION_FORWARD("ssmmmmmm"),
+  /** shape, dropout, segments, q, k, v, o, lse, dO, dq, dk, dv. */
+  ATTENTION_BACKWARD("ssmmmmmmmmmm"),
   /** x, weight, bias or absent, y, 1 to add to y. */
   MAT_MUL_FORWARD("msmmi"),
   /** dy, weight, dx, 1 to add to dx. */

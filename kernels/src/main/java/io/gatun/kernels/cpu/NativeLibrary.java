@@ -27,7 +27,7 @@ import java.util.Locale;
  * kernels: memory, threads, features.
  */
 public final class NativeLibrary {
-  private static final int ABI_VERSION = 3;
+  private static final int ABI_VERSION = 4;
 
   private final SymbolLookup symbols;
 

@@ -1,21 +1,25 @@
 package io.gatun.kernels.ops;
 
+import io.gatun.kernels.AttentionDropout;
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
+import io.gatun.kernels.DropoutKey;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
 import io.gatun.kernels.cpu.CpuCall;
 import io.gatun.kernels.cpu.CpuDevice;
+import io.gatun.kernels.cpu.CpuFrame;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * Grouped-query attention over packed segments: {@code o = softmax(scale q kT) v}. Causal, each
- * query sees the keys of its segment and of the segment's parents up to its own position; in both
- * directions, it sees all keys of its segment. C: gatun_attention_forward,
+ * Grouped-query attention over packed segments: {@code o = dropout(softmax(scale q kT)) v}. Causal,
+ * each query sees the keys of its segment and of the segment's parents up to its own position; in
+ * both directions, it sees all keys of its segment. C: gatun_attention_forward,
  * gatun_attention_backward.
  *
  * <p>Scores are never stored: they are formed in tiles, and the backward pass forms them again from
@@ -25,6 +29,7 @@ import java.util.List;
  */
 public final class Attention {
   private static final long SHAPE_BYTES = 28;
+  private static final long DROPOUT_BYTES = CpuFrame.MATRIX_BYTES + 24;
 
   private Attention() {}
 
@@ -32,20 +37,29 @@ public final class Attention {
    * Attends.
    *
    * @param shape heads, scale, window, soft cap, direction
+   * @param dropout of the weights
    * @param segments who sees whom
    * @param q (segments.queryRows(), heads * headDim), F32 or BF16; may be columns of a wider
    *     matrix, as may all others
    * @param k (at least segments.keyRows(), kvHeads * headDim), of q's type
    * @param v as k
    * @param o (query rows, heads * headDim), of q's type, written
-   * @param lse (query rows, heads) F32, written: log of the sum of exp(score); -infinity for a
-   *     query that sees no key
+   * @param lse (query rows, heads) F32, written: log of the sum of exp(score), without dropout;
+   *     -infinity for a query that sees no key
    * @throws IllegalArgumentException when shapes, types or devices differ
    */
   public static void forward(
-      AttentionShape shape, Segments segments, Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
+      AttentionShape shape,
+      Optional<AttentionDropout> dropout,
+      Segments segments,
+      Matrix q,
+      Matrix k,
+      Matrix v,
+      Matrix o,
+      Matrix lse) {
     String op = "attention_forward";
     Device device = check(op, shape, segments, q, k, v);
+    dropout.ifPresent(drop -> check(op, drop, shape, segments, q));
     Check.same(op, "o", o, q);
     Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
     switch (device) {
@@ -53,7 +67,7 @@ public final class Attention {
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ATTENTION_FORWARD,
-              c -> inputs(c, shape, segments, q, k, v).matrix(o).matrix(lse));
+              c -> inputs(c, shape, dropout, segments, q, k, v).matrix(o).matrix(lse));
     }
   }
 
@@ -61,6 +75,7 @@ public final class Attention {
    * Gradients of {@link #forward}, from what it read and wrote.
    *
    * @param shape as forward
+   * @param dropout as forward; the mask is the same
    * @param segments as forward
    * @param q as forward
    * @param k as forward
@@ -76,6 +91,7 @@ public final class Attention {
    */
   public static void backward(
       AttentionShape shape,
+      Optional<AttentionDropout> dropout,
       Segments segments,
       Matrix q,
       Matrix k,
@@ -88,6 +104,7 @@ public final class Attention {
       Matrix dv) {
     String op = "attention_backward";
     Device device = check(op, shape, segments, q, k, v);
+    dropout.ifPresent(drop -> check(op, drop, shape, segments, q));
     Check.same(op, "o", o, q);
     Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
     Check.same(op, "dO", dO, q);
@@ -100,7 +117,7 @@ public final class Attention {
           cpu.call(
               CpuKernel.ATTENTION_BACKWARD,
               c ->
-                  inputs(c, shape, segments, q, k, v)
+                  inputs(c, shape, dropout, segments, q, k, v)
                       .matrix(o)
                       .matrix(lse)
                       .matrix(dO)
@@ -130,6 +147,23 @@ public final class Attention {
     return device;
   }
 
+  private static void check(
+      String op, AttentionDropout dropout, AttentionShape shape, Segments segments, Matrix q) {
+    Check.ints(op, "tokenIndex", dropout.tokenIndex(), q.rows(), q);
+    Check.that(
+        shape.heads() <= AttentionDropout.MAX_HEADS,
+        op,
+        "dropout tells %s heads apart, not %s",
+        AttentionDropout.MAX_HEADS,
+        shape.heads());
+    Check.that(
+        segments.longestChain() <= AttentionDropout.MAX_KEYS,
+        op,
+        "dropout tells %s keys of a chain apart, not %s",
+        AttentionDropout.MAX_KEYS,
+        segments.longestChain());
+  }
+
   private static void noParents(String op, List<Segment> segments) {
     for (int i = 0; i < segments.size(); i++) {
       Check.that(
@@ -143,7 +177,13 @@ public final class Attention {
   }
 
   private static CpuCall inputs(
-      CpuCall c, AttentionShape shape, Segments segments, Matrix q, Matrix k, Matrix v) {
+      CpuCall c,
+      AttentionShape shape,
+      Optional<AttentionDropout> dropout,
+      Segments segments,
+      Matrix q,
+      Matrix k,
+      Matrix v) {
     long at = c.place(SHAPE_BYTES);
     c.writeInt(at, shape.heads());
     c.writeInt(at + 4, shape.kvHeads());
@@ -152,6 +192,18 @@ public final class Attention {
     c.writeFloat(at + 16, shape.scale());
     c.writeFloat(at + 20, shape.softCap());
     c.writeInt(at + 24, shape.causal() ? 1 : 0);
-    return c.struct(at).ints(segments.table()).matrix(q).matrix(k).matrix(v);
+    long drop = c.place(DROPOUT_BYTES);
+    write(c, drop, dropout);
+    return c.struct(at).struct(drop).ints(segments.table()).matrix(q).matrix(k).matrix(v);
+  }
+
+  private static void write(CpuCall c, long at, Optional<AttentionDropout> dropout) {
+    long rest = at + CpuFrame.MATRIX_BYTES;
+    dropout.ifPresentOrElse(drop -> c.writeInts(at, drop.tokenIndex()), () -> c.writeAbsent(at));
+    var key = dropout.map(AttentionDropout::key).orElse(new DropoutKey(0, 0, 0));
+    c.writeLong(rest, key.seed());
+    c.writeDouble(rest + 8, dropout.map(AttentionDropout::p).orElse(0f));
+    c.writeInt(rest + 16, key.step());
+    c.writeInt(rest + 20, key.word());
   }
 }

@@ -15,6 +15,7 @@ import io.gatun.kernels.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -91,7 +92,7 @@ class AttentionBothWaysTest {
 
   private static double[] forward(
       AttentionShape shape, List<Segment> list, double[] q, double[] k, double[] v, double[] dO) {
-    return AttentionReference.run(shape, list, q, k, v, dO).o().values();
+    return AttentionReference.run(shape, Optional.empty(), list, q, k, v, dO).o().values();
   }
 
   @Test

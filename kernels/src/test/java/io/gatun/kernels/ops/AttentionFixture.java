@@ -2,6 +2,7 @@ package io.gatun.kernels.ops;
 
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.gatun.kernels.AttentionDropout;
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
@@ -12,6 +13,7 @@ import io.gatun.kernels.Segments;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 
 /**
@@ -20,6 +22,7 @@ import java.util.Random;
  */
 record AttentionFixture(
     AttentionShape shape,
+    Optional<AttentionDropout> dropout,
     Segments segments,
     Matrix q,
     Matrix k,
@@ -57,6 +60,7 @@ record AttentionFixture(
     int keyWidth = shape.kvHeads() * shape.headDim();
     return new AttentionFixture(
         shape,
+        Optional.empty(),
         segments,
         Samples.random(device, dtype, rows, width, seed, arena),
         Samples.random(device, dtype, keys, keyWidth, seed + 1, arena),
@@ -69,19 +73,26 @@ record AttentionFixture(
         Samples.guarded(device, dtype, keys, keyWidth, arena));
   }
 
+  /** The same matrices, with dropout. */
+  AttentionFixture with(AttentionDropout drop) {
+    return new AttentionFixture(
+        shape, Optional.of(drop), segments, q, k, v, dO, o, lse, dq, dk, dv);
+  }
+
   AttentionFixture forward() {
-    Attention.forward(shape, segments, q, k, v, o, lse);
+    Attention.forward(shape, dropout, segments, q, k, v, o, lse);
     return this;
   }
 
   AttentionFixture backward() {
-    Attention.backward(shape, segments, q, k, v, o, lse, dO, dq, dk, dv);
+    Attention.backward(shape, dropout, segments, q, k, v, o, lse, dO, dq, dk, dv);
     return this;
   }
 
   AttentionReference.Result reference() {
     return AttentionReference.run(
         shape,
+        dropout,
         segments.list(),
         Samples.values(q),
         Samples.values(k),
@@ -92,17 +103,22 @@ record AttentionFixture(
   /** Both directions of differentiation against the reference, in each compute type. */
   static void check(Device device, AttentionShape shape, List<Segment> list, Arena arena) {
     for (DType dtype : Samples.COMPUTE) {
-      var a = random(device, dtype, shape, list, 7, arena).forward().backward();
-      int length = shape.headDim() + list.size() * 50;
-      String what = "%s %s ".formatted(dtype, shape);
-      var expected = a.reference();
-      Tolerance.of(DType.F32, length).check(what + "lse", expected.lse(), Samples.values(a.lse()));
-      near(what + "o", length, expected.o(), a.o());
-      near(what + "dq", length, expected.dq(), a.dq());
-      near(what + "dk", length, expected.dk(), a.dk());
-      near(what + "dv", length, expected.dv(), a.dv());
-      a.checkGuards();
+      random(device, dtype, shape, list, 7, arena).check();
     }
+  }
+
+  /** Both directions of differentiation against the reference. */
+  void check() {
+    forward().backward();
+    int length = shape.headDim() + segments.list().size() * 50;
+    String what = "%s %s %s ".formatted(q.dtype(), shape, dropout.isPresent() ? "dropout" : "");
+    var expected = reference();
+    Tolerance.of(DType.F32, length).check(what + "lse", expected.lse(), Samples.values(lse));
+    near(what + "o", length, expected.o(), o);
+    near(what + "dq", length, expected.dq(), dq);
+    near(what + "dk", length, expected.dk(), dk);
+    near(what + "dv", length, expected.dv(), dv);
+    checkGuards();
   }
 
   /**
@@ -110,7 +126,7 @@ record AttentionFixture(
    * o before its part in them: each result moves like a random walk with steps of its size, and the
    * largest of 100,000 lies some four deviations out.
    */
-  private static void near(String what, int length, AttentionReference.Sized expected, Matrix m) {
+  static void near(String what, int length, AttentionReference.Sized expected, Matrix m) {
     double bound = 4 * Tolerance.of(m.dtype(), length).relative();
     double[] actual = Samples.values(m);
     for (int i = 0; i < actual.length; i++) {

@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -201,7 +202,8 @@ class AttentionSharingTest {
       gather(all.q(), source, q, 1);
       Matrix o = Samples.guarded(device, dtype, source.length, WIDTH, arena);
       Matrix lse = Samples.guarded(device, DType.F32, source.length, 6, arena);
-      Attention.forward(shape, Segments.of(device, list, arena), q, all.k(), all.v(), o, lse);
+      Attention.forward(
+          shape, Optional.empty(), Segments.of(device, list, arena), q, all.k(), all.v(), o, lse);
       double[] expected = picked(HostCopy.readFloats(all.o()), WIDTH, source);
       tolerance.check("o of " + queries, expected, Samples.values(o));
       double[] sums = picked(HostCopy.readFloats(all.lse()), 6, source);

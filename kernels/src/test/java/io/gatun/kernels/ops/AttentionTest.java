@@ -15,6 +15,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -96,7 +97,7 @@ class AttentionTest {
 
   private static double[] forward(
       AttentionShape shape, List<Segment> list, double[] q, double[] k, double[] v, double[] dO) {
-    return AttentionReference.run(shape, list, q, k, v, dO).o().values();
+    return AttentionReference.run(shape, Optional.empty(), list, q, k, v, dO).o().values();
   }
 
   /**
@@ -119,6 +120,7 @@ class AttentionTest {
       var joined =
           new AttentionFixture(
               shape,
+              Optional.empty(),
               apart.segments(),
               qkv.colSlice(0, 48),
               qkv.colSlice(48, 16),
@@ -192,13 +194,17 @@ class AttentionTest {
       var e =
           assertThrows(
               IllegalArgumentException.class,
-              () -> Attention.forward(wide, a.segments(), a.q(), a.k(), a.v(), a.o(), a.lse()));
+              () ->
+                  Attention.forward(
+                      wide, Optional.empty(), a.segments(), a.q(), a.k(), a.v(), a.o(), a.lse()));
       assertEquals("attention_forward: q is 5x16 F32, must be 5x32 F32", e.getMessage());
       Matrix few = a.k().rowSlice(0, 4);
       e =
           assertThrows(
               IllegalArgumentException.class,
-              () -> Attention.forward(a.shape(), a.segments(), a.q(), few, few, a.o(), a.lse()));
+              () ->
+                  Attention.forward(
+                      a.shape(), Optional.empty(), a.segments(), a.q(), few, few, a.o(), a.lse()));
       assertEquals(
           "attention_forward: k is 4x8 F32, the segments need at least 5 rows", e.getMessage());
     });

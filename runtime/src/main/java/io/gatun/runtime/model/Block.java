@@ -9,6 +9,7 @@ import io.gatun.kernels.ops.Add;
 import io.gatun.kernels.ops.Attention;
 import io.gatun.kernels.ops.Glu;
 import io.gatun.kernels.ops.Rope;
+import java.util.Optional;
 
 /**
  * One block of a decoder. Backward reads as forward upside down; a {@code d} in front of a name is
@@ -26,7 +27,8 @@ final class Block {
     w.headNorms().ifPresent(norms -> norms.forward(s));
     Rope.forward(s.qk, pass.cos(), pass.sin(), pass.shape().headDim());
     var keys = pass.storeKeys();
-    Attention.forward(pass.shape(), pass.segments(), s.q, keys.k(), keys.v(), s.o, s.lse);
+    Attention.forward(
+        pass.shape(), Optional.empty(), pass.segments(), s.q, keys.k(), keys.v(), s.o, s.lse);
     w.output().forward(s.o, pass.delta(OUTPUT), s.p);
     w.sandwichNorms().ifPresent(norms -> norms.attention().forward(s.p, s.h, s.rstdP));
     Add.run(s.x, s.h);
@@ -54,7 +56,18 @@ final class Block {
     w.sandwichNorms().ifPresent(norms -> norms.attention().backward(g.dx, s.p, s.rstdP, g.dp));
     w.output().backward(g.dp, s.o, pass.delta(OUTPUT), g.dO);
     Attention.backward(
-        pass.shape(), pass.segments(), s.q, s.k, s.v, s.o, s.lse, g.dO, g.dq, g.dk, g.dv);
+        pass.shape(),
+        Optional.empty(),
+        pass.segments(),
+        s.q,
+        s.k,
+        s.v,
+        s.o,
+        s.lse,
+        g.dO,
+        g.dq,
+        g.dk,
+        g.dv);
     Rope.backward(g.dqk, pass.cos(), pass.sin(), pass.shape().headDim());
     w.headNorms().ifPresent(norms -> norms.backward(s, g));
     w.inputNorm().forward(s.x, s.a, s.rstdX);

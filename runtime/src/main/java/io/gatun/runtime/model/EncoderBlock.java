@@ -8,6 +8,7 @@ import static io.gatun.runtime.model.Projection.UP;
 import io.gatun.kernels.ops.Activate;
 import io.gatun.kernels.ops.Add;
 import io.gatun.kernels.ops.Attention;
+import java.util.Optional;
 
 /**
  * One block of an encoder; each half normalises what it has added. Backward reads as forward upside
@@ -21,7 +22,8 @@ final class EncoderBlock {
     var s = pass.activations();
 
     w.qkv().forward(s.x, pass.delta(QKV), s.qkv);
-    Attention.forward(pass.shape(), pass.segments(), s.q, s.k, s.v, s.o, s.lse);
+    Attention.forward(
+        pass.shape(), Optional.empty(), pass.segments(), s.q, s.k, s.v, s.o, s.lse);
     w.output().forward(s.o, pass.delta(OUTPUT), s.p);
     Add.run(s.x, s.p);
     w.attentionNorm().forward(s.p, s.h, s.meanP, s.rstdP);
@@ -51,7 +53,18 @@ final class EncoderBlock {
     w.attentionNorm().backward(g.dx, s.p, s.meanP, s.rstdP, g.dx);
     w.output().backward(g.dx, s.o, pass.delta(OUTPUT), g.dO);
     Attention.backward(
-        pass.shape(), pass.segments(), s.q, s.k, s.v, s.o, s.lse, g.dO, g.dq, g.dk, g.dv);
+        pass.shape(),
+        Optional.empty(),
+        pass.segments(),
+        s.q,
+        s.k,
+        s.v,
+        s.o,
+        s.lse,
+        g.dO,
+        g.dq,
+        g.dk,
+        g.dv);
     w.qkv().backward(g.dqkv, s.x, pass.delta(QKV), g.da);
     Add.run(g.da, g.dx);
   }
