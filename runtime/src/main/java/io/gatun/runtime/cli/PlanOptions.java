@@ -90,6 +90,17 @@ final class PlanOptions {
   double maxGradNorm;
 
   @Option(
+      names = "--base-dropout",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description =
+          "Apply the dropout that the base's config.json asks for (hidden_dropout_prob,"
+              + " attention_probs_dropout_prob, classifier_dropout and the like), as transformers"
+              + " does in training (default), or none of it. --lora-dropout is apart from it.")
+  boolean baseDropout;
+
+  @Option(
       names = {"--grad-checkpoint", "--gradient-checkpointing", "--recompute"},
       defaultValue = "auto",
       fallbackValue = "on",

@@ -101,7 +101,8 @@ final class TrainCommand implements Callable<Integer> {
     int context = own.contextLength();
     var rows = data.read(tokenizer, context, plan.seed, evaluation.exactMatch());
     rows.report().forEach(this::tell);
-    var decoder = Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
+    var loaded = Decoder.load(checkpoint, model.format.format(), model.compute(), device, memory);
+    var decoder = plan.baseDropout ? loaded : loaded.withoutDropout();
     var adapter = LoraAdapter.create(decoder, config(), plan.seed, memory);
     return new TrainRun.OfLanguage(decoder, adapter, rows);
   }
@@ -116,7 +117,7 @@ final class TrainCommand implements Callable<Integer> {
         own.head().getLast().stored() ? Optional.of(own.labels()) : Optional.empty();
     var rows = data.readLabelled(tokenizer, known, own.contextLength(), plan.seed);
     rows.report().forEach(this::tell);
-    var classifier =
+    var loaded =
         Classifier.load(
             checkpoint,
             rows.training().labels(),
@@ -124,6 +125,7 @@ final class TrainCommand implements Callable<Integer> {
             model.compute(),
             device,
             memory);
+    var classifier = plan.baseDropout ? loaded : loaded.withoutDropout();
     var missing = classifier.config().newModules();
     if (!missing.isEmpty()) {
       tell(

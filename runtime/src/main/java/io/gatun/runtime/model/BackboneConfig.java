@@ -7,4 +7,11 @@ public sealed interface BackboneConfig extends BaseConfig permits DecoderConfig,
   default BackboneConfig backbone() {
     return this;
   }
+
+  /**
+   * The same shape, in which training drops nothing of the base.
+   *
+   * @return the changed shape
+   */
+  BackboneConfig withoutDropout();
 }

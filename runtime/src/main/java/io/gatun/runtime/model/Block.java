@@ -9,7 +9,6 @@ import io.gatun.kernels.ops.Add;
 import io.gatun.kernels.ops.Attention;
 import io.gatun.kernels.ops.Glu;
 import io.gatun.kernels.ops.Rope;
-import java.util.Optional;
 
 /**
  * One block of a decoder. Backward reads as forward upside down; a {@code d} in front of a name is
@@ -28,7 +27,7 @@ final class Block {
     Rope.forward(s.qk, pass.cos(), pass.sin(), pass.shape().headDim());
     var keys = pass.storeKeys();
     Attention.forward(
-        pass.shape(), Optional.empty(), pass.segments(), s.q, keys.k(), keys.v(), s.o, s.lse);
+        pass.shape(), pass.dropout(), pass.segments(), s.q, keys.k(), keys.v(), s.o, s.lse);
     w.output().forward(s.o, pass.delta(OUTPUT), s.p);
     w.sandwichNorms().ifPresent(norms -> norms.attention().forward(s.p, s.h, s.rstdP));
     Add.run(s.x, s.h);
@@ -57,7 +56,7 @@ final class Block {
     w.output().backward(g.dp, s.o, pass.delta(OUTPUT), g.dO);
     Attention.backward(
         pass.shape(),
-        Optional.empty(),
+        pass.dropout(),
         pass.segments(),
         s.q,
         s.k,

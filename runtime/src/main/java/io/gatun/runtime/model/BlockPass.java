@@ -1,5 +1,6 @@
 package io.gatun.runtime.model;
 
+import io.gatun.kernels.AttentionDropout;
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segments;
@@ -16,6 +17,7 @@ import java.util.Optional;
  * @param deltas what adapters add to each product
  * @param shape of attention
  * @param segments which rows attend to which
+ * @param dropout of attention's weights
  * @param cos (tokens, headDim / 2) F32
  * @param sin (tokens, headDim / 2) F32
  * @param cache in decoding, the keys and values of earlier tokens
@@ -26,6 +28,7 @@ record BlockPass(
     Map<Projection, Delta> deltas,
     AttentionShape shape,
     Segments segments,
+    Optional<AttentionDropout> dropout,
     Matrix cos,
     Matrix sin,
     Optional<KvCache> cache) {

@@ -100,6 +100,21 @@ public final class Classifier {
     return new Classifier(config.complete(), merged, layers);
   }
 
+  /**
+   * The model whose training drops nothing of the base, whatever its configuration says. Shares all
+   * weights.
+   *
+   * @return the changed model
+   */
+  public Classifier withoutDropout() {
+    Backbone changed =
+        switch (backbone) {
+          case Decoder decoder -> decoder.withoutDropout();
+          case Encoder encoder -> encoder.withoutDropout();
+        };
+    return new Classifier(config.withoutDropout(), changed, head);
+  }
+
   private static LoraLinear copy(LoraLinear layer, Arena arena) {
     return new LoraLinear(
         copy((Matrix) layer.weight(), arena), layer.bias().map(bias -> copy(bias, arena)));

@@ -96,13 +96,15 @@ public record ClassifierConfig(
     int hidden = backbone.hidden();
     return switch (backbone) {
       case DecoderConfig _ ->
-          List.of(new HeadLayer(SCORE, hidden, labels, false, Optional.empty(), false));
+          List.of(new HeadLayer(SCORE, hidden, labels, false, Optional.empty(), 0, false));
       case EncoderConfig encoder -> {
         var names = encoder.names();
         Optional<Activation> activation = Optional.of(names.denseActivation());
+        var drop = encoder.dropout();
         yield List.of(
-            new HeadLayer(names.dense(), hidden, hidden, true, activation, false),
-            new HeadLayer(names.labels(), hidden, labels, true, Optional.empty(), false));
+            new HeadLayer(names.dense(), hidden, hidden, true, activation, drop.dense(), false),
+            new HeadLayer(
+                names.labels(), hidden, labels, true, Optional.empty(), drop.labels(), false));
       }
     };
   }
@@ -126,6 +128,17 @@ public record ClassifierConfig(
   ClassifierConfig complete() {
     var layers = head.stream().map(layer -> layer.in(true)).toList();
     return new ClassifierConfig(backbone, layers, labels, padding, initializerRange);
+  }
+
+  /**
+   * The same classifier, in which training drops nothing of the base.
+   *
+   * @return the changed shape
+   */
+  public ClassifierConfig withoutDropout() {
+    var layers = head.stream().map(HeadLayer::withoutDropout).toList();
+    return new ClassifierConfig(
+        backbone.withoutDropout(), layers, labels, padding, initializerRange);
   }
 
   /**

@@ -130,7 +130,7 @@ final class ClassifierHead {
     return HeadLoss.run(logits, targets, classifier.config().labels(), memory);
   }
 
-  /** z(i) = W(i) y(i - 1) + b(i), y(i) = f(z(i)); y(0) is the token. Gives the last z. */
+  /** z(i) = W(i) drop(y(i - 1)) + b(i), y(i) = f(z(i)); y(0) is the token. Gives the last z. */
   private Matrix forward(ClassifierBatch batch, Matrix x, int first) {
     int count = Math.min(CHUNK_ROWS, batch.sequences() - first);
     int[] rows = Arrays.copyOfRange(batch.pooledRows(classifier.config()), first, first + count);
@@ -141,7 +141,9 @@ final class ClassifierHead {
         Arrays.stream(rows).map(row -> batch.tokenIndex()[row]).toArray());
     gather(x, ids);
     for (int i = 0; i < layers.size(); i++) {
-      linears.get(i).forward(y(i, count), delta(i, count), z(i + 1, count));
+      Matrix read = y(i, count);
+      dropout(i, count).ifPresent(drop -> drop.forward(read));
+      linears.get(i).forward(read, delta(i, count), z(i + 1, count));
       if (layers.get(i).activation().isPresent()) {
         Activate.forward(layers.get(i).activation().get(), z(i + 1, count), y(i + 1, count));
       }
@@ -170,6 +172,7 @@ final class ClassifierHead {
       Matrix dy = i == 0 ? dGathered : memory.matrix("head.dy" + i, count);
       addGradient(layers.get(i), dz, y(i, count));
       linears.get(i).backward(dz, y(i, count), delta(i, count), dy);
+      dropout(i, count).ifPresent(drop -> drop.backward(dy, dy));
       if (i > 0 && layers.get(i - 1).activation().isPresent()) {
         Activate.backward(layers.get(i - 1).activation().get(), z(i, count), dy, dy);
       }
@@ -211,6 +214,15 @@ final class ClassifierHead {
 
   private Matrix y(int layer, int rows) {
     return memory.matrix("head.y" + layer, rows);
+  }
+
+  /** Dropout of what a layer reads; none outside training. */
+  private Optional<HiddenDropout> dropout(int layer, int rows) {
+    float p = layers.get(layer).dropout();
+    var index = memory.ints("head.tokenIndex", rows);
+    return training
+        .filter(_ -> p > 0)
+        .map(t -> new HiddenDropout(p, DropoutPlace.HEAD.key(t, layer), index));
   }
 
   /**

@@ -10,9 +10,9 @@ import java.util.Optional;
 
 /**
  * Forward, loss and backward of a classifier's adapter and head on batches. Owns the memory for the
- * largest batch and uses it for all; adds gradients up until they are set to zero. Dropout is the
- * adapter's: what the base's configuration says of dropout is not applied. Not for several threads
- * at once.
+ * largest batch and uses it for all; adds gradients up until they are set to zero. The adapter's
+ * dropout acts, and the base's as its configuration says, see {@link Classifier#withoutDropout}.
+ * Not for several threads at once.
  */
 public final class ClassifierPass {
   private final Classifier classifier;

@@ -48,9 +48,8 @@ final class ConfigReader {
     values.throwProblems();
     int kvHeads = values.integer("num_key_value_heads", defaultKvHeads(heads));
     int headDim = values.integer("head_dim", defaultHeadDim(hidden, heads));
-    checkHeads(heads, kvHeads, headDim);
     int contextLength = values.integer("max_position_embeddings", 2048);
-    values.throwProblems();
+    requireHeads(heads, kvHeads, headDim);
     return checked(
         new DecoderConfig(
             type,
@@ -72,6 +71,7 @@ final class ConfigReader {
             gemma || values.flag("tie_word_embeddings", false),
             gemma ? (float) Math.sqrt(hidden) : 1,
             attentionScale(headDim),
+            values.probability("attention_dropout", 0),
             softCap("attn_logit_softcapping", 50),
             softCap("final_logit_softcapping", 30),
             windows(layers),
@@ -128,7 +128,7 @@ final class ConfigReader {
     };
   }
 
-  private void checkHeads(int heads, int kvHeads, int headDim) {
+  private void requireHeads(int heads, int kvHeads, int headDim) {
     if (kvHeads <= 0 || heads % kvHeads != 0) {
       values.problem(
           "num_attention_heads " + heads + " is no multiple of num_key_value_heads " + kvHeads);
@@ -136,6 +136,7 @@ final class ConfigReader {
     if (headDim <= 0 || headDim % 2 != 0) {
       values.problem("head_dim " + headDim + " is not a positive even number");
     }
+    values.throwProblems();
   }
 
   private Activation activation() {

@@ -69,6 +69,15 @@ final class ConfigValues {
     return json.path(key).asDouble(missing);
   }
 
+  /** Of dropout: one of 1 would leave nothing. */
+  float probability(String key, float absent) {
+    float value = (float) number(key, absent);
+    if (!(value >= 0 && value < 1)) {
+      problems.add("%s is %s, not a probability from 0 to below 1".formatted(key, value));
+    }
+    return value;
+  }
+
   boolean flag(String key, boolean missing) {
     return present(key) ? json.path(key).asBoolean(missing) : missing;
   }

@@ -98,6 +98,16 @@ public final class Decoder implements Backbone {
     return new Decoder(config, embedding, merged, finalNorm, head);
   }
 
+  /**
+   * The model whose training drops nothing of the base, whatever its configuration says. Shares all
+   * weights.
+   *
+   * @return the changed model
+   */
+  public Decoder withoutDropout() {
+    return new Decoder(config.withoutDropout(), embedding, blocks, finalNorm, head);
+  }
+
   /** x(0) = scale E[ids]; x(l + 1) = block l of x(l). */
   void forward(DecoderPass pass) {
     Embedding.forward(embedding, pass.pass().ids(), embeddingScale(), pass.pass().x(0));

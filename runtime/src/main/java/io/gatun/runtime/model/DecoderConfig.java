@@ -32,6 +32,7 @@ import tools.jackson.databind.JsonNode;
  * @param tiedHead whether the output head is the embedding
  * @param embeddingScale multiplies the embedding
  * @param attentionScale multiplies attention scores
+ * @param attentionDropout with which probability a weight of attention is dropped in training
  * @param attentionSoftCap bounds attention scores, 0 for none
  * @param logitSoftCap bounds logits, 0 for none
  * @param windows per block, how many positions back a token sees, itself included; 0 for all
@@ -58,6 +59,7 @@ public record DecoderConfig(
     boolean tiedHead,
     float embeddingScale,
     float attentionScale,
+    float attentionDropout,
     float attentionSoftCap,
     float logitSoftCap,
     List<Integer> windows,
@@ -106,8 +108,8 @@ public record DecoderConfig(
     for (float f : checkpoint.readFloats(WeightNames.ROPE_DIVISORS)) {
       divisors.add((double) f);
     }
-    return with(
-        layers, new RopeTable(rope.theta(), headDim, new RopeScaling.Divisors(divisors)), tiedHead);
+    var divided = new RopeTable(rope.theta(), headDim, new RopeScaling.Divisors(divisors));
+    return with(layers, divided, tiedHead, attentionDropout);
   }
 
   /**
@@ -121,17 +123,22 @@ public record DecoderConfig(
       throw new IllegalArgumentException(
           "%d layers cannot be taken of %d".formatted(count, layers));
     }
-    return with(count, rope, tiedHead);
+    return with(count, rope, tiedHead, attentionDropout);
   }
 
   /**
    * The same decoder as the backbone of a classifier: it has no output head, and no memory for one.
    */
   DecoderConfig withoutHead() {
-    return with(layers, rope, true);
+    return with(layers, rope, true, attentionDropout);
   }
 
-  private DecoderConfig with(int layers, RopeTable rope, boolean tiedHead) {
+  @Override
+  public DecoderConfig withoutDropout() {
+    return with(layers, rope, tiedHead, 0);
+  }
+
+  private DecoderConfig with(int layers, RopeTable rope, boolean tiedHead, float attentionDropout) {
     return new DecoderConfig(
         modelType,
         vocabulary,
@@ -152,6 +159,7 @@ public record DecoderConfig(
         tiedHead,
         embeddingScale,
         attentionScale,
+        attentionDropout,
         attentionSoftCap,
         logitSoftCap,
         windows.subList(0, layers),

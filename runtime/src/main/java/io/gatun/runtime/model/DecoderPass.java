@@ -74,6 +74,7 @@ record DecoderPass(Decoder decoder, Pass pass, Matrix cos, Matrix sin, Optional<
         pass.deltas(layer),
         config.attention(layer),
         pass.segments(),
+        pass.attentionDropout(layer, config.attentionDropout()),
         cos,
         sin,
         cache);

@@ -69,7 +69,12 @@ public final class Encoder implements Backbone {
     return new Encoder(config, words, positions, types, embeddingNorm, merged);
   }
 
-  /** x(0) = norm(words + types + positions); x(l + 1) = block l of x(l). */
+  /** The model whose training drops nothing of the base. */
+  Encoder withoutDropout() {
+    return new Encoder(config.withoutDropout(), words, positions, types, embeddingNorm, blocks);
+  }
+
+  /** x(0) = drop(norm(words + types + positions)); x(l + 1) = block l of x(l). */
   void forward(EncoderPass pass) {
     var inputs = pass.pass();
     var memory = inputs.memory();
@@ -84,6 +89,7 @@ public final class Encoder implements Backbone {
     Add.run(part, x);
     embeddingNorm.forward(
         x, x, memory.matrix("meanE", inputs.tokens()), memory.matrix("rstdE", inputs.tokens()));
+    pass.embeddingDropout().ifPresent(drop -> drop.forward(x));
     for (int layer = 0; layer < blocks.size(); layer++) {
       EncoderBlock.forward(blocks.get(layer), pass.block(layer));
     }

@@ -14,11 +14,11 @@ final class EncoderActivations {
   final Matrix k; // (tokens, hidden) of qkv
   final Matrix v; // (tokens, hidden) of qkv
   final Matrix o; // (tokens, hidden) attention, head beside head
-  final Matrix p; // (tokens, hidden) x + output projection of o
+  final Matrix p; // (tokens, hidden) x + dropped output projection of o
   final Matrix h; // (tokens, hidden) norm of p
   final Matrix u; // (tokens, feedForward) up projection of h
   final Matrix f; // (tokens, feedForward) activation of u
-  final Matrix d; // (tokens, hidden) h + down projection of f
+  final Matrix d; // (tokens, hidden) h + dropped down projection of f
   final Matrix y; // (tokens, hidden) norm of d
   final Matrix lse; // (tokens, heads) logarithm of the sum of exponentials of the scores
   final Matrix meanP; // (tokens, 1) mean of p

@@ -23,6 +23,7 @@ import java.util.Map;
  * @param padding token that takes no position, whose number the first position follows; -1 where
  *     positions count from 0
  * @param tokenTypes rows of the token type embedding, 0 for none
+ * @param dropout while something is trained on it
  */
 public record EncoderConfig(
     String modelType,
@@ -36,7 +37,8 @@ public record EncoderConfig(
     float normEps,
     int positions,
     int padding,
-    int tokenTypes)
+    int tokenTypes,
+    EncoderDropout dropout)
     implements BackboneConfig {
 
   /**
@@ -48,6 +50,24 @@ public record EncoderConfig(
    */
   public static EncoderConfig of(Checkpoint checkpoint) {
     return new EncoderReader(new ConfigValues(checkpoint.config())).read();
+  }
+
+  @Override
+  public EncoderConfig withoutDropout() {
+    return new EncoderConfig(
+        modelType,
+        names,
+        vocabulary,
+        hidden,
+        layers,
+        heads,
+        feedForward,
+        activation,
+        normEps,
+        positions,
+        padding,
+        tokenTypes,
+        EncoderDropout.NONE);
   }
 
   /** Tokens of a sequence at most: one for each row of the position embedding that is counted. */

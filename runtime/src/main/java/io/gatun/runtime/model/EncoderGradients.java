@@ -6,7 +6,7 @@ import io.gatun.kernels.Matrix;
 final class EncoderGradients {
   final Matrix dx; // (tokens, hidden) of y, then d, h, p and x, in place
   final Matrix df; // (tokens, feedForward) of f, then of u
-  final Matrix da; // (tokens, hidden) of what a product read
+  final Matrix da; // (tokens, hidden) of what a product read; before that, of what it gave, dropped
   final Matrix dO; // (tokens, hidden)
   final Matrix dqkv; // (tokens, 3 hidden)
   final Matrix dq; // (tokens, hidden) of dqkv

@@ -5,6 +5,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * One run of tokens through an encoder.
@@ -44,8 +45,19 @@ record EncoderPass(Encoder encoder, Pass pass, Ints types, Ints positions) imple
     var activations =
         new EncoderActivations(
             memory.slab(), memory.block(layer), pass.tokens(), pass.x(layer), pass.x(layer + 1));
+    var drop = encoder.config().dropout();
     return new EncoderBlockPass(
-        activations, pass.deltas(layer), encoder.config().attention(), pass.segments());
+        activations,
+        pass.deltas(layer),
+        encoder.config().attention(),
+        pass.segments(),
+        pass.attentionDropout(layer, drop.weights()),
+        pass.hiddenDropout(DropoutPlace.OUTPUT, layer, drop.output()),
+        pass.hiddenDropout(DropoutPlace.DOWN, layer, drop.down()));
+  }
+
+  Optional<HiddenDropout> embeddingDropout() {
+    return pass.hiddenDropout(DropoutPlace.EMBEDDINGS, 0, encoder.config().dropout().embeddings());
   }
 
   EncoderGradients gradients() {

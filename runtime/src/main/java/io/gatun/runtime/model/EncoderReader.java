@@ -62,7 +62,22 @@ final class EncoderReader {
             distil ? 1e-12f : (float) values.number("layer_norm_eps", 1e-12),
             values.integer("max_position_embeddings", 512),
             counted ? values.integer("pad_token_id", 1) : -1,
-            distil ? 0 : values.integer("type_vocab_size", 2)));
+            distil ? 0 : values.integer("type_vocab_size", 2),
+            distil ? ofDistilbert() : ofBert(counted)));
+  }
+
+  private EncoderDropout ofBert(boolean densely) {
+    float hidden = values.probability("hidden_dropout_prob", 0.1f);
+    float weights = values.probability("attention_probs_dropout_prob", 0.1f);
+    float labels = values.probability("classifier_dropout", hidden);
+    return new EncoderDropout(hidden, weights, hidden, hidden, densely ? labels : 0, labels);
+  }
+
+  private EncoderDropout ofDistilbert() {
+    float hidden = values.probability("dropout", 0.1f);
+    float weights = values.probability("attention_dropout", 0.1f);
+    float labels = values.probability("seq_classif_dropout", 0.2f);
+    return new EncoderDropout(hidden, weights, 0, hidden, 0, labels);
   }
 
   private EncoderConfig checked(EncoderConfig config) {

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param outputs rows of W
  * @param biased whether there is a b
  * @param activation f, if any
+ * @param dropout with which probability an input is dropped in training
  * @param stored whether the base has its weights; a layer that is new has values in an adapter only
  */
 public record HeadLayer(
@@ -22,11 +23,17 @@ public record HeadLayer(
     int outputs,
     boolean biased,
     Optional<Activation> activation,
+    float dropout,
     boolean stored) {
 
   /** The same layer, found in a file or not. */
   HeadLayer in(boolean found) {
-    return new HeadLayer(path, inputs, outputs, biased, activation, found);
+    return new HeadLayer(path, inputs, outputs, biased, activation, dropout, found);
+  }
+
+  /** The same layer, which drops nothing. */
+  HeadLayer withoutDropout() {
+    return new HeadLayer(path, inputs, outputs, biased, activation, 0, stored);
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.gatun.runtime.model;
 
+import io.gatun.kernels.AttentionDropout;
 import io.gatun.kernels.DropoutKey;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Ints;
@@ -7,10 +8,12 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
 import io.gatun.runtime.adapter.ActiveAdapters;
+import io.gatun.runtime.adapter.ActiveAdapters.Training;
 import io.gatun.runtime.adapter.Delta;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One run of tokens through the blocks: the inputs on the device, and views of the memory for as
@@ -116,6 +119,21 @@ final class Pass {
         tokenIndex,
         memory.matrix("dropped", tokens, inputs),
         memory.matrix("dDropped", tokens, inputs));
+  }
+
+  /** Dropout of hidden features of the base with probability p; none outside training. */
+  Optional<HiddenDropout> hiddenDropout(DropoutPlace place, int layer, float p) {
+    return dropping(p).map(t -> new HiddenDropout(p, place.key(t, layer), tokenIndex));
+  }
+
+  /** Dropout of attention's weights with probability p; none outside training. */
+  Optional<AttentionDropout> attentionDropout(int layer, float p) {
+    return dropping(p)
+        .map(t -> new AttentionDropout(p, DropoutPlace.WEIGHTS.key(t, layer), tokenIndex));
+  }
+
+  private Optional<Training> dropping(float p) {
+    return adapters.training().filter(_ -> p > 0);
   }
 
   /** The number of a product, by which dropout tells them apart. */

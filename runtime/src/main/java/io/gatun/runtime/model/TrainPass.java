@@ -111,6 +111,18 @@ public final class TrainPass {
   }
 
   /**
+   * Whether batches may share prefixes in training: only where nothing is dropped, since each row
+   * drops other things.
+   *
+   * @param decoder the base
+   * @param adapter what is trained
+   * @return true if they may
+   */
+  public static boolean mayShare(Decoder decoder, LoraAdapter adapter) {
+    return adapter.config().dropout() == 0 && decoder.config().attentionDropout() == 0;
+  }
+
+  /**
    * The loss of a batch; adds its gradient to {@link #gradients}.
    *
    * @param batch at most as many tokens as there is memory for
@@ -119,14 +131,15 @@ public final class TrainPass {
    * @return sum and weight
    */
   public Loss run(Batch batch, long seed, int step) {
-    float dropout = adapter.config().dropout();
-    if (dropout > 0 && batch.sharesPrefix()) {
-      throw new IllegalArgumentException("a shared prefix needs dropout 0, not " + dropout);
+    if (batch.sharesPrefix() && !mayShare(decoder, adapter)) {
+      throw new IllegalArgumentException(
+          "a shared prefix needs dropout 0, not %s in the adapter and %s in the base's attention"
+              .formatted(adapter.config().dropout(), decoder.config().attentionDropout()));
     }
     if (batch.labelRows().length == 0) {
       return Loss.ZERO;
     }
-    var training = new Training(gradients, dropout, seed, step);
+    var training = new Training(gradients, adapter.config().dropout(), seed, step);
     var adapters = ActiveAdapters.of(adapter, batch.tokens(), training);
     var pass = DecoderPass.of(decoder, batch, adapters, memory);
     var g = pass.gradients();

@@ -102,7 +102,7 @@ final class ClassificationTask implements Task {
 
   @Override
   public void describe(ObjectNode header) {
-    RunHeader.model(header, adapter, classifier.compute(), keptBlocks);
+    RunHeader.model(header, classifier.config(), adapter, classifier.compute(), keptBlocks);
     labels().write(header.putObject("labels"));
     rows.statistics().describe(header.putObject("data"));
     heldOut.ifPresent(held -> held.describeHeldOut(header.putObject("held_out")));

@@ -91,7 +91,7 @@ final class LanguageTask implements Task {
 
   @Override
   public void describe(ObjectNode header) {
-    RunHeader.model(header, adapter, decoder.compute(), keptBlocks);
+    RunHeader.model(header, decoder.config(), adapter, decoder.compute(), keptBlocks);
     rows.statistics().describe(header.putObject("data"));
     heldOut.ifPresent(held -> {
       var node = header.putObject("held_out");
@@ -156,7 +156,7 @@ final class LanguageTask implements Task {
     @Override
     public List<MicroBatch> microBatches(int[] indices) {
       var examples = IntStream.of(indices).mapToObj(rows::row).toList();
-      return batches(examples, adapter.config().dropout() == 0).stream()
+      return batches(examples, TrainPass.mayShare(decoder, adapter)).stream()
           .map(batch -> new MicroBatch(batch.tokens(), (seed, step) -> pass.run(batch, seed, step)))
           .toList();
     }

@@ -2,7 +2,11 @@ package io.gatun.runtime.train;
 
 import io.gatun.kernels.DType;
 import io.gatun.runtime.adapter.LoraAdapter;
+import io.gatun.runtime.model.BaseConfig;
+import io.gatun.runtime.model.DecoderConfig;
+import io.gatun.runtime.model.EncoderConfig;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -26,16 +30,17 @@ final class RunHeader {
   }
 
   /** Notes base and adapter. */
-  static void model(ObjectNode header, LoraAdapter adapter, DType compute, int keptBlocks) {
-    var base = adapter.base();
-    header
-        .putObject("model")
+  static void model(
+      ObjectNode header, BaseConfig base, LoraAdapter adapter, DType compute, int keptBlocks) {
+    var model = header.putObject("model");
+    model
         .put("type", base.modelType())
         .put("layers", base.layers())
         .put("hidden", base.hidden())
         .put("vocabulary", base.vocabulary())
         .put("compute", compute.name())
         .put("kept_blocks", keptBlocks);
+    dropout(model.putObject("dropout"), base);
     header
         .putObject("adapter")
         .put("rank", adapter.config().rank())
@@ -43,6 +48,23 @@ final class RunHeader {
         .put("dropout", adapter.config().dropout())
         .put("modules", adapter.layers().size())
         .put("parameters", adapter.parameterCount());
+  }
+
+  /** Of the base, without what is zero. */
+  private static void dropout(ObjectNode node, BaseConfig base) {
+    var places = new LinkedHashMap<String, Float>();
+    switch (base.backbone()) {
+      case DecoderConfig c -> places.put("attention_weights", c.attentionDropout());
+      case EncoderConfig c -> {
+        places.put("embeddings", c.dropout().embeddings());
+        places.put("attention_weights", c.dropout().weights());
+        places.put("attention_output", c.dropout().output());
+        places.put("feed_forward_output", c.dropout().down());
+      }
+    }
+    base.head().forEach(layer -> places.put(layer.path(), layer.dropout()));
+    places.values().removeIf(p -> p == 0);
+    places.forEach(node::put);
   }
 
   private static void plan(ObjectNode node, RunSetup setup) {

@@ -3,6 +3,7 @@ package io.gatun.runtime.cli;
 import static io.gatun.runtime.cli.Invocation.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -118,6 +119,31 @@ class TrainClassifierTest {
     assertEquals(20, header.at("/data/rows").asInt());
     assertEquals(6, header.at("/held_out/rows").asInt());
     assertEquals(2, metrics().stream().filter(line -> line.has("eval")).count());
+  }
+
+  /** By default as its configuration says, 0.1 everywhere; or none, by a flag or a key. */
+  @Test
+  void theBaseDropsUnlessToldOtherwise() throws IOException {
+    Path rows = file("rows.jsonl", letters(20, "xy"));
+    Path config = file("config.yaml", "base_dropout: false");
+    var losses = new ArrayList<Double>();
+    var places = new ArrayList<Integer>();
+    for (String flags : List.of("", "--no-base-dropout", "--config " + config)) {
+      Object[] more = flags.isEmpty() ? new Object[0] : flags.split(" ");
+      train(encoder, rows, more).succeeds();
+      losses.add(
+          metrics().stream()
+              .filter(line -> line.has("loss"))
+              .toList()
+              .getLast()
+              .path("loss")
+              .asDouble());
+      places.add(metrics().getFirst().at("/model/dropout").size());
+      delete(folder.resolve("out"));
+    }
+    assertNotEquals(losses.get(0), losses.get(1));
+    assertEquals(losses.get(1), losses.get(2));
+    assertEquals(List.of(5, 0, 0), places);
   }
 
   @Test

@@ -14,15 +14,23 @@ import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
 
 /**
  * What must not change a classifier's gradients: how a step is cut, packed, recomputed, or spread
- * over threads; and that they are gradients.
+ * over threads; and that they are gradients. Dropout is the adapter's and, at all places where
+ * their kind of model may have one, the bases'.
  */
 class ClassifierPassTest {
   private static final List<String> MODELS =
@@ -35,6 +43,16 @@ class ClassifierPassTest {
 
   /** Loss and gradients of one optimizer step. */
   private record Outcome(double loss, float[] gradients) {}
+
+  @TempDir static Path temporary;
+
+  /** The models, whose configurations ask for dropout. */
+  @BeforeAll
+  static void writeModels() throws IOException {
+    for (var model : MODELS) {
+      TinyModel.writeWithDropout(model, temporary.resolve(model));
+    }
+  }
 
   /** How a step is run. */
   private record Way(
@@ -57,7 +75,7 @@ class ClassifierPassTest {
   private static Outcome run(String model, Way way, long seed, int... lengths) {
     try (Device device = Device.cpu(way.threads(), CpuVariant.available().getLast());
         Arena arena = Arena.ofConfined()) {
-      var classifier = load(model, way.base(), way.compute(), device, arena);
+      var classifier = load(model, way.base(), way.compute(), way.dropout() > 0, device, arena);
       var adapter = TinyClassifier.adapter(classifier, way.dropout(), arena);
       var rows = TinyClassifier.rows(classifier, seed, lengths);
       var batches =
@@ -69,9 +87,10 @@ class ClassifierPassTest {
   }
 
   private static Classifier load(
-      String model, WeightFormat base, DType compute, Device device, Arena arena) {
-    var checkpoint = Checkpoint.open(Golden.file(model), arena);
-    return Classifier.load(checkpoint, Labels.of(checkpoint), base, compute, device, arena);
+      String model, WeightFormat base, DType compute, boolean dropout, Device device, Arena arena) {
+    var checkpoint = Checkpoint.open(temporary.resolve(model), arena);
+    var loaded = Classifier.load(checkpoint, Labels.of(checkpoint), base, compute, device, arena);
+    return dropout ? loaded : loaded.withoutDropout();
   }
 
   private static Outcome step(
@@ -168,7 +187,7 @@ class ClassifierPassTest {
 
   /**
    * (L(p + h g) - L(p - h g)) / 2h = |g|², along the gradient g of all parameters, head and all.
-   * The rows are such that no unit of a ReLU changes sides on the way.
+   * The rows are such that no unit of a ReLU changes sides on the way, and the loss bends little.
    */
   @Test
   void finiteDifferences() {
@@ -177,9 +196,9 @@ class ClassifierPassTest {
         for (var base : List.of(WeightFormat.f32(), WeightFormat.nf4())) {
           try (Device device = Device.cpu();
               Arena arena = Arena.ofConfined()) {
-            var classifier = load(model, base, DType.F32, device, arena);
+            var classifier = load(model, base, DType.F32, dropout > 0, device, arena);
             var adapter = TinyClassifier.adapter(classifier, dropout, arena);
-            var rows = TinyClassifier.rows(classifier, 12, 13, 29, 7);
+            var rows = TinyClassifier.rows(classifier, 20, 13, 29, 7);
             checkDifferences(model + base, classifier, adapter, rows, arena);
           }
         }
@@ -237,11 +256,32 @@ class ClassifierPassTest {
     }
   }
 
+  /** Which leaves nothing out: the adapter's alone, the base's alone, or none. */
   @Test
-  void evaluationAndPredictionTakeNoDropout() {
+  void eachDropoutActsOnItsOwn() {
+    for (var model : MODELS) {
+      try (Device device = Device.cpu();
+          Arena arena = Arena.ofConfined()) {
+        var dropping = load(model, WeightFormat.f32(), DType.F32, true, device, arena);
+        var losses = new HashSet<Double>();
+        for (var classifier : List.of(dropping, dropping.withoutDropout())) {
+          for (float dropout : new float[] {0, 0.3f}) {
+            var adapter = TinyClassifier.adapter(classifier, dropout, arena);
+            var batch = ClassifierBatch.pack(TinyClassifier.rows(classifier, 2, 9, 14));
+            var outcome = step(classifier, adapter, 2, List.of(batch), arena);
+            assertTrue(losses.add(outcome.loss()), model);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @FieldSource("MODELS")
+  void evaluationAndPredictionTakeNoDropout(String model) {
     try (Device device = Device.cpu();
         Arena arena = Arena.ofConfined()) {
-      var classifier = TinyClassifier.load("models/tiny_bert_cls", DType.F32, device, arena);
+      var classifier = load(model, WeightFormat.f32(), DType.F32, true, device, arena);
       var adapter = TinyClassifier.adapter(classifier, 0.5f, arena);
       var batch = ClassifierBatch.pack(TinyClassifier.rows(classifier, 2, 9, 14));
       var pass = ClassifierPass.allocate(classifier, adapter, 23, 0, arena);

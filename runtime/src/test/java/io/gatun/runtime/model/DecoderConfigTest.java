@@ -45,6 +45,17 @@ class DecoderConfigTest {
   }
 
   @Test
+  void attentionDropout() {
+    assertEquals(0, read("llama", "").attentionDropout());
+    var c = read("qwen2", ", \"attention_dropout\": 0.2");
+    assertEquals(0.2f, c.attentionDropout());
+    assertEquals(0, c.withoutDropout().attentionDropout());
+    assertEquals(
+        "config.json: attention_dropout is 1.0, not a probability from 0 to below 1",
+        refusal("llama", ", \"attention_dropout\": 1"));
+  }
+
+  @Test
   void llamaBiases() {
     var c = read("llama", ", \"attention_bias\": true, \"mlp_bias\": true");
     assertTrue(c.qkvBias() && c.outputBias() && c.mlpBias());

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.Activation;
+import java.util.HashSet;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.ObjectMapper;
@@ -68,6 +69,55 @@ class EncoderConfigTest {
         List.of("q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"), config.linearNames());
     assertFalse(config.tensors().containsKey(WeightNames.weight(config.names().types())));
     assertEquals(4 + 2 * (4 + 6 * 2), config.tensors().size());
+  }
+
+  @Test
+  void dropoutIsThatOfTransformers() {
+    String bert = "\"model_type\": \"bert\", " + SIZES;
+    var config = read(bert);
+    assertEquals(new EncoderDropout(0.1f, 0.1f, 0.1f, 0.1f, 0, 0.1f), config.dropout());
+    assertEquals(EncoderDropout.NONE, config.withoutDropout().dropout());
+    assertEquals(
+        new EncoderDropout(0.2f, 0, 0.2f, 0.2f, 0, 0.2f),
+        read(bert
+                + ", \"hidden_dropout_prob\": 0.2, \"attention_probs_dropout_prob\": 0,"
+                + " \"classifier_dropout\": null")
+            .dropout());
+    assertEquals(
+        new EncoderDropout(0.1f, 0.1f, 0.1f, 0.1f, 0.3f, 0.3f),
+        read("\"model_type\": \"roberta\", \"classifier_dropout\": 0.3, " + SIZES).dropout());
+    String distilbert =
+        """
+        "model_type": "distilbert", "vocab_size": 100, "dim": 32, "n_layers": 2, "n_heads": 2,
+        "hidden_dim": 48\
+        """;
+    assertEquals(new EncoderDropout(0.1f, 0.1f, 0, 0.1f, 0, 0.2f), read(distilbert).dropout());
+    assertEquals(
+        new EncoderDropout(0.3f, 0.4f, 0, 0.3f, 0, 0.5f),
+        read(distilbert
+                + ", \"dropout\": 0.3, \"attention_dropout\": 0.4, \"seq_classif_dropout\": 0.5")
+            .dropout());
+    for (String wrong : new String[] {"-0.1", "1", "1e99", "\"a\""}) {
+      String sentence = refusal(bert + ", \"hidden_dropout_prob\": " + wrong);
+      assertTrue(sentence.contains("config.json: hidden_dropout_prob is "), sentence);
+    }
+    assertEquals(
+        "config.json: classifier_dropout is 1.5, not a probability from 0 to below 1",
+        refusal(bert + ", \"classifier_dropout\": 1.5"));
+  }
+
+  /** No mask of the base is one of the adapters', nor are two of the base the same. */
+  @Test
+  void masksHaveNumbersOfTheirOwn() {
+    var numbers = new HashSet<Integer>();
+    for (int layer = 0; layer <= 200; layer++) {
+      for (var projection : Projection.values()) {
+        assertTrue(numbers.add(Pass.tensor(layer, projection)));
+      }
+      for (var place : DropoutPlace.values()) {
+        assertTrue(numbers.add(place.tensor(layer)));
+      }
+    }
   }
 
   @Test

@@ -8,7 +8,10 @@ import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.adapter.LoraConfig;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -57,5 +60,16 @@ public final class TinyModel {
           return new Sequence(ids, weights, first[0] - length);
         })
         .toList();
+  }
+
+  /** A copy of a model of the golden folder, every dropout in whose configuration is 0.3. */
+  static void writeWithDropout(String path, Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Path source = Golden.file(path);
+    String json = Files.readString(source.resolve("config.json"));
+    Files.writeString(
+        folder.resolve("config.json"),
+        json.replaceAll("(\"\\w*dropout\\w*\": )[^,\\s]+", "$1" + 0.3));
+    Files.copy(source.resolve("model.safetensors"), folder.resolve("model.safetensors"));
   }
 }

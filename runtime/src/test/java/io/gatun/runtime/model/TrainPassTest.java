@@ -3,6 +3,7 @@ package io.gatun.runtime.model;
 import static io.gatun.runtime.model.TensorFile.assertClose;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,11 +12,16 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
 import io.gatun.kernels.HostCopy;
 import io.gatun.quant.Golden;
+import io.gatun.quant.WeightFormat;
+import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.adapter.LoraAdapter;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What must not change the gradients: how a step is cut, packed, recomputed, or spread over
@@ -188,6 +194,31 @@ class TrainPassTest {
     }
     HostCopy.write(adapter.parameters(), moved);
     return step(decoder, adapter, 2, oneBatch(rows), arena).loss();
+  }
+
+  /** Where its configuration asks for that; then rows that begin alike are no longer alike. */
+  @Test
+  void theWeightsOfAttentionAreDropped(@TempDir Path folder) throws IOException {
+    TinyModel.writeWithDropout("models/tiny_llama", folder);
+    try (Device device = Device.cpu();
+        Arena arena = Arena.ofConfined()) {
+      var checkpoint = Checkpoint.open(folder, arena);
+      var decoder = Decoder.load(checkpoint, WeightFormat.f32(), DType.F32, device, arena);
+      var adapter = TinyModel.adapter(decoder, 0, arena);
+      var rows = TinyModel.rows(2, 17, 23, 40, 19, 30);
+      var together = step(decoder, adapter, 2, oneBatch(rows), arena);
+      assertAlike("one by one", together, step(decoder, adapter, 0, oneByOne(rows), arena));
+      var e =
+          assertThrows(
+              IllegalArgumentException.class, () -> step(decoder, adapter, 2, shared(rows), arena));
+      assertEquals(
+          "a shared prefix needs dropout 0, not 0.0 in the adapter and 0.3 in the base's attention",
+          e.getMessage());
+      var plain = decoder.withoutDropout();
+      var undropped = step(plain, adapter, 2, shared(rows), arena);
+      assertNotEquals(undropped.loss(), together.loss());
+      assertAlike("without", undropped, step(plain, adapter, 2, oneBatch(rows), arena));
+    }
   }
 
   @Test

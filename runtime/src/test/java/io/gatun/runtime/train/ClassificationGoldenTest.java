@@ -52,8 +52,8 @@ class ClassificationGoldenTest {
       var golden = GoldenClassifier.of(io, checkpoint, Math.toIntExact(io.shape("logits").get(1)));
       var rows = ClassificationData.of(c.name(), golden.labels(), golden.rows());
       var classifier =
-          Classifier.load(
-              checkpoint, golden.labels(), WeightFormat.f32(), DType.F32, device, arena);
+          Classifier.load(checkpoint, golden.labels(), WeightFormat.f32(), DType.F32, device, arena)
+              .withoutDropout();
       var adapter = LoraAdapter.load(c.path(), classifier, arena);
       double[] losses = io.doubles("losses");
       List<Step> steps = new ArrayList<>();
