@@ -121,17 +121,49 @@ DEVICE void with_type(int dtype, F f) {
   else with_compute_type(dtype, f);
 }
 
-// Eight neighbours, of which the first n exist; the others are 0. Whole and aligned ones are read and written 16 bytes at a time.
+// Eight neighbours as they lie in memory; the types of 16 bits in four words.
 constexpr int EIGHT = 8;
+template <class T> struct Piece { u32 word[EIGHT / 2]; };
+template <> struct Piece<float> { float v[EIGHT]; };
+DEVICE void unpack(const Piece<float>& e, float* v) {
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) v[k] = e.v[k];
+}
+template <class T>
+DEVICE void unpack(const Piece<T>& e, float* v) {
+#pragma unroll
+  for (int k = 0; k < EIGHT; k++) {
+    const T h = {(u16)(e.word[k / 2] >> 16 * (k % 2))};
+    v[k] = load(&h);
+  }
+}
+
+// Of eight neighbours the first n exist; the others are 0. Whole and aligned ones are read and written 16 bytes at a time.
 DEVICE bool whole(const void* p, int n) { return n == EIGHT && (u64)p % 16 == 0; }
-DEVICE void load8(const float* p, int n, float* v) {
+DEVICE void read8(const float* p, int n, Piece<float>& e) {
   if (whole(p, n)) {
     const float4 a = *(const float4*)p, b = *(const float4*)(p + 4);
-    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    e.v[0] = a.x, e.v[1] = a.y, e.v[2] = a.z, e.v[3] = a.w, e.v[4] = b.x, e.v[5] = b.y, e.v[6] = b.z, e.v[7] = b.w;
     return;
   }
 #pragma unroll
-  for (int k = 0; k < EIGHT; k++) v[k] = k < n ? p[k] : 0;
+  for (int k = 0; k < EIGHT; k++) e.v[k] = k < n ? p[k] : 0;
+}
+template <class T>
+DEVICE void read8(const T* p, int n, Piece<T>& e) {
+  if (whole(p, n)) {
+    const uint4 w = *(const uint4*)p;
+    e.word[0] = w.x, e.word[1] = w.y, e.word[2] = w.z, e.word[3] = w.w;
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < EIGHT; k += 2) e.word[k / 2] = (k < n ? p[k].bits : 0) | (k + 1 < n ? (u32)p[k + 1].bits << 16 : 0);
+}
+template <class T>
+DEVICE void load8(const T* p, int n, float* v) {
+  Piece<T> e;
+  read8(p, n, e);
+  unpack(e, v);
 }
 DEVICE void store8(float* p, int n, const float* v) {
   if (whole(p, n)) {
@@ -143,24 +175,6 @@ DEVICE void store8(float* p, int n, const float* v) {
   for (int k = 0; k < EIGHT; k++) {
     if (k < n) p[k] = v[k];
   }
-}
-// The same for the types of 16 bits, whose bits travel in four words.
-template <class T>
-DEVICE void load8(const T* p, int n, float* v) {
-  T h[EIGHT] = {};
-  if (whole(p, n)) {
-    const uint4 w = *(const uint4*)p;
-    const u32 words[4] = {w.x, w.y, w.z, w.w};
-#pragma unroll
-    for (int k = 0; k < EIGHT; k++) h[k].bits = (u16)(words[k / 2] >> 16 * (k % 2));
-  } else {
-#pragma unroll
-    for (int k = 0; k < EIGHT; k++) {
-      if (k < n) h[k] = p[k];
-    }
-  }
-#pragma unroll
-  for (int k = 0; k < EIGHT; k++) v[k] = load(&h[k]);
 }
 template <class T>
 DEVICE void store8(T* p, int n, const float* v) {
@@ -178,12 +192,54 @@ DEVICE void store8(T* p, int n, const float* v) {
   }
 }
 
-// f(i, first, n) for pieces of at most eight neighbours in row i, each element in one piece, whatever the number of blocks.
+// f(i, k) for k below count in each of the rows, by one thread each, whatever the number of blocks.
+template <class F>
+DEVICE void each_item(i64 rows, i64 count, F f) {
+  const i64 spans = (count + blockDim.x - 1) / blockDim.x;
+  for (i64 b = blockIdx.x; b < rows * spans; b += gridDim.x) {
+    const i64 k = b % spans * blockDim.x + threadIdx.x;
+    if (k < count) f(b / spans, k);
+  }
+}
+// f(i, first, n) for pieces of at most eight neighbours in row i.
 template <class F>
 DEVICE void each_piece(const Matrix& m, F f) {
-  const i64 span = (i64)blockDim.x * EIGHT, spans = (m.cols + span - 1) / span;
-  for (i64 b = blockIdx.x; b < m.rows * spans; b += gridDim.x) {
-    const i64 i = b / spans, first = b % spans * span + (i64)threadIdx.x * EIGHT;
-    if (first < m.cols) f(i, first, (int)(m.cols - first < EIGHT ? m.cols - first : EIGHT));
+  each_item(m.rows, (m.cols + EIGHT - 1) / EIGHT, [&](i64 i, i64 k) {
+    const i64 first = k * EIGHT;
+    f(i, first, (int)(m.cols - first < EIGHT ? m.cols - first : EIGHT));
+  });
+}
+
+constexpr int WARP = 32, BLOCK = 256;
+
+struct Sum { DEVICE float of(float a, float b) { return a + b; } };
+struct Largest { DEVICE float of(float a, float b) { return max(a, b); } };  // of numbers: NaN is left out
+
+// The same bits in every lane: a tree in a fixed order.
+template <class F>
+DEVICE float warp_reduce(float v) {
+#pragma unroll
+  for (int d = WARP / 2; d > 0; d /= 2) v = F::of(v, __shfl_xor_sync(~0u, v, d));
+  return v;
+}
+// Each of N numbers over a team (a warp, or a block of SIZE threads): the same bits in all of its threads.
+template <class F, int SIZE, int N>
+DEVICE void team_reduce(float (&v)[N]) {
+#pragma unroll
+  for (int k = 0; k < N; k++) v[k] = warp_reduce<F>(v[k]);
+  if constexpr (SIZE > WARP) {
+    __shared__ float parts[N][SIZE / WARP];
+    __syncthreads();  // the last results have been read
+    if (threadIdx.x % WARP == 0) {
+#pragma unroll
+      for (int k = 0; k < N; k++) parts[k][threadIdx.x / WARP] = v[k];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+      v[k] = parts[k][0];
+#pragma unroll
+      for (int w = 1; w < SIZE / WARP; w++) v[k] = F::of(v[k], parts[k][w]);
+    }
   }
 }

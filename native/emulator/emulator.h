@@ -82,13 +82,14 @@ struct Region {
   void open(u8* at, u64 bytes);   // shadow and cells, all zero
   void close();
 };
+struct Moved { u64 bytes = 0, once = 0, accesses = 0; };   // once: not yet touched so by the launch
 struct Allocation : Region {
   std::string name;
   bool live = true, pinned = false, touched = false;
   bool pending = false, freeing = false;     // stream-ordered: not yet allocated, about to be freed
   u32 born = 0;                              // epoch of the operation that allocated it
   std::vector<u32> users;                    // epochs of the operations that touched it
-  u64 loaded = 0, stored = 0, once_loaded = 0, once_stored = 0;  // by the last launch
+  Moved loads, stores;                       // by launches since emu_count
 };
 extern Region dynamic_shared;
 extern std::vector<Allocation*> touched;         // by the launch that runs

@@ -147,7 +147,6 @@ void prepare_launch(const Launch& l) {
   }
   for (auto a : touched) {
     for (u64 i = 0; a->live && i < a->size; i++) a->shadow[i] &= ADDRESSABLE | DEFINED;
-    a->loaded = a->stored = a->once_loaded = a->once_stored = 0;
     a->touched = false;
   }
   touched.clear();

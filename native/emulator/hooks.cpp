@@ -20,8 +20,8 @@ void count(Allocation& a, int bytes, int fresh, bool write) {
     touched.push_back(&a);
     use(&a);
   }
-  (write ? a.stored : a.loaded) += bytes;
-  (write ? a.once_stored : a.once_loaded) += fresh;
+  Moved& moved = write ? a.stores : a.loads;
+  moved.bytes += bytes, moved.once += fresh, moved.accesses++;
 }
 
 // Returns how many of the bytes had not been accessed so.

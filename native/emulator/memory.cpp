@@ -176,13 +176,18 @@ EXPORT void emu_name(u64 address, const char* name) {
   if (Allocation* a = allocation_at(address)) a->name = name;
 }
 
-// Bytes that the last launch loaded and stored: all that any thread asked for, and each byte once.
+// Bytes that launches loaded since emu_count: all that any thread asked for, each byte once a launch, and in how many accesses. The same
+// of stores.
+EXPORT void emu_count() {
+  Guard guard;
+  for (auto a : all) a->loads = a->stores = Moved();
+}
 EXPORT int emu_bytes(u64 address, u64* out) {
   Guard guard;
   Allocation* a = allocation_at(address);
   if (a == nullptr) return INVALID_VALUE;
-  const u64 counts[4] = {a->loaded, a->once_loaded, a->stored, a->once_stored};
-  memcpy(out, counts, sizeof counts);
+  memcpy(out, &a->loads, sizeof a->loads);
+  memcpy(out + 3, &a->stores, sizeof a->stores);
   return SUCCESS;
 }
 

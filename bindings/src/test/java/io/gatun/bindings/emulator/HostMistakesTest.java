@@ -3,6 +3,7 @@ package io.gatun.bindings.emulator;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -288,12 +289,15 @@ class HostMistakesTest {
   @Test
   void trafficIsCounted() {
     launch();
+    launch();
     e.check(e.synchronize());
-    var bytes = e.arena.allocate(JAVA_LONG, 4);
+    var bytes = e.arena.allocate(JAVA_LONG, 6);
     Emulator.call("emu_bytes", x, bytes);
-    assertEquals(16, bytes.getAtIndex(JAVA_LONG, 0), "loaded");
-    assertEquals(0, bytes.getAtIndex(JAVA_LONG, 2), "stored");
+    assertArrayEquals(new long[] {32, 32, 8, 0, 0, 0}, bytes.toArray(JAVA_LONG));
+    Emulator.call("emu_count");
+    launch();
+    e.check(e.synchronize());
     Emulator.call("emu_bytes", y, bytes);
-    assertEquals(16, bytes.getAtIndex(JAVA_LONG, 3), "stored once");
+    assertArrayEquals(new long[] {0, 0, 0, 16, 16, 4}, bytes.toArray(JAVA_LONG));
   }
 }

@@ -4,7 +4,6 @@ import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.DeviceException;
-import io.gatun.kernels.Matrix;
 import io.gatun.kernels.MemoryUse;
 import io.gatun.kernels.cache.Cache;
 import java.lang.foreign.Arena;
@@ -27,9 +26,8 @@ public final class CudaDevice implements Device {
   /** Shared memory that a block can have on every GPU from compute capability 8.0 on. */
   public static final int SHARED_BYTES = 99 << 10;
 
-  private static final int PIECE_COLUMNS = 2048; // of a block in each_piece of the prelude
-
   private final ReentrantLock lock = new ReentrantLock();
+  private final Consumer<MemorySegment> downloaded;
   private final Arena arena;
   private final CudaContext context;
   private final CudaMemory memory;
@@ -41,7 +39,8 @@ public final class CudaDevice implements Device {
   private boolean launched;
   private boolean closed;
 
-  private CudaDevice(CudaDriver.Gpu gpu, Arena arena) {
+  private CudaDevice(CudaDriver.Gpu gpu, Consumer<MemorySegment> downloaded, Arena arena) {
+    this.downloaded = downloaded;
     this.arena = arena;
     context = new CudaContext(gpu, arena);
     try {
@@ -64,10 +63,15 @@ public final class CudaDevice implements Device {
    * @throws DeviceException when there is no driver, no NVRTC, no such GPU, or one is too old
    */
   public static CudaDevice open(int ordinal) {
+    return open(ordinal, nobody -> {});
+  }
+
+  /** A device that shows what the host downloads from it: two runs can be compared. */
+  static CudaDevice open(int ordinal, Consumer<MemorySegment> downloaded) {
     var gpu = CudaDriver.open(ordinal);
     var arena = Arena.ofShared();
     try {
-      return new CudaDevice(gpu, arena);
+      return new CudaDevice(gpu, downloaded, arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;
@@ -116,17 +120,6 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Blocks for a kernel that walks over all elements by each_piece.
-   *
-   * @param m the matrix it walks over
-   * @return a block for each 2048 columns of each row
-   */
-  public static int pieces(Matrix m) {
-    long blocks = m.rows() * (long) Math.ceilDiv(m.cols(), PIECE_COLUMNS);
-    return (int) Math.min(blocks, Integer.MAX_VALUE);
-  }
-
-  /**
    * The refusal of an op that has no kernel here.
    *
    * @param op its stem
@@ -156,6 +149,7 @@ public final class CudaDevice implements Device {
       long address = range(from, fromOffset, to.byteSize());
       return copied(() -> staging.download(address, to, "download of " + from.name()));
     });
+    downloaded.accept(to);
   }
 
   @Override

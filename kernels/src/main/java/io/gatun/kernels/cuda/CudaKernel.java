@@ -10,7 +10,29 @@ public enum CudaKernel {
   /** to = from, other element type. */
   CAST("cast"),
   /** ySum += x. */
-  ADD("add");
+  ADD("add"),
+  /** y = x * rstd * (gamma + offset), rstd = 1 / sqrt(mean(x^2) + eps). */
+  RMS_NORM_FORWARD("rms_norm"),
+  /** Its gradient by x. */
+  RMS_NORM_BACKWARD("rms_norm"),
+  /** y = (x - mean) * rstd * gamma + beta. */
+  LAYER_NORM_FORWARD("layer_norm"),
+  /** Its gradient by x. */
+  LAYER_NORM_BACKWARD("layer_norm"),
+  /** Turns pairs of columns of each head. */
+  ROPE("rope"),
+  /** y = f(x). */
+  ACTIVATE_FORWARD("activate"),
+  /** dx = dy * f'(x). */
+  ACTIVATE_BACKWARD("activate"),
+  /** h = f(gate) * up. */
+  GLU_FORWARD("glu"),
+  /** The gradients of gate and up. */
+  GLU_BACKWARD("glu"),
+  /** x = cap * tanh(x / cap). */
+  SOFT_CAP("soft_cap"),
+  /** y = or += kept ? x / (1 - p) : 0. */
+  DROPOUT("dropout");
 
   private final String stem;
 

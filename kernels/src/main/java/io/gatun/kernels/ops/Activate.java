@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * An activation of every element, in F32, rounded once. C: gatun_activate_forward,
@@ -28,7 +30,11 @@ public final class Activate {
     Device device = Check.compute(OP, "x", x);
     Check.same(OP, "y", y, x);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("activate_forward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.ACTIVATE_FORWARD,
+              CudaGrid.pieces(x),
+              l -> l.integer("activation", f.ordinal()).matrix("x", x).matrix("y", y));
       case CpuDevice cpu ->
           cpu.call(CpuKernel.ACTIVATE_FORWARD, c -> c.integer(f.ordinal()).matrix(x).matrix(y));
     }
@@ -48,7 +54,15 @@ public final class Activate {
     Check.same(OP, "dy", dy, x);
     Check.same(OP, "dx", dx, x);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("activate_backward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.ACTIVATE_BACKWARD,
+              CudaGrid.pieces(x),
+              l ->
+                  l.integer("activation", f.ordinal())
+                      .matrix("x", x)
+                      .matrix("dy", dy)
+                      .matrix("dx", dx));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ACTIVATE_BACKWARD,

@@ -5,6 +5,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 
 /** y += x. C: gatun_add. */
@@ -25,7 +26,7 @@ public final class Add {
     switch (device) {
       case CudaDevice cuda ->
           cuda.launch(
-              CudaKernel.ADD, CudaDevice.pieces(x), l -> l.matrix("x", x).matrix("ySum", ySum));
+              CudaKernel.ADD, CudaGrid.pieces(x), l -> l.matrix("x", x).matrix("ySum", ySum));
       case CpuDevice cpu -> cpu.call(CpuKernel.ADD, c -> c.matrix(x).matrix(ySum));
     }
   }

@@ -5,6 +5,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 
 /** Changes the element type. C: gatun_cast. */
@@ -24,9 +25,7 @@ public final class Cast {
     switch (device) {
       case CudaDevice cuda ->
           cuda.launch(
-              CudaKernel.CAST,
-              CudaDevice.pieces(from),
-              l -> l.matrix("from", from).matrix("to", to));
+              CudaKernel.CAST, CudaGrid.pieces(from), l -> l.matrix("from", from).matrix("to", to));
       case CpuDevice cpu -> cpu.call(CpuKernel.CAST, c -> c.matrix(from).matrix(to));
     }
   }

@@ -8,6 +8,8 @@ import io.gatun.kernels.Philox;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Inverted dropout. Feature f of a token is kept when {@link Philox#unit} of word f % 4 of {@link
@@ -55,7 +57,20 @@ public final class Dropout {
         p,
         x.shape());
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("dropout");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.DROPOUT,
+              CudaGrid.pieces(x),
+              l ->
+                  l.matrix("x", x)
+                      .count("seed", key.seed())
+                      .integer("step", key.step())
+                      .integer("purpose", key.word())
+                      .pointer("tokenIndex", tokenIndex.buffer(), tokenIndex.offset())
+                      .integer("threshold", (int) Math.ceil(p * 0x1p24))
+                      .number("scale", (float) (1 / (1 - (double) p)))
+                      .matrix("y", y)
+                      .integer("add", add));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.DROPOUT,

@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Gated linear unit on a fused gate | up matrix. C: gatun_glu_forward, gatun_glu_backward. */
 public final class Glu {
@@ -21,7 +23,14 @@ public final class Glu {
   public static void forward(Activation activation, Matrix gateUp, Matrix h) {
     Device device = check(gateUp, h, "h");
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("glu_forward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.GLU_FORWARD,
+              CudaGrid.pieces(h),
+              l ->
+                  l.integer("activation", activation.ordinal())
+                      .matrix("gateUp", gateUp)
+                      .matrix("h", h));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_FORWARD, c -> c.integer(activation.ordinal()).matrix(gateUp).matrix(h));
@@ -40,7 +49,15 @@ public final class Glu {
     Device device = check(gateUp, dh, "dh");
     Check.same("glu", "dGateUp", dGateUp, gateUp);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("glu_backward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.GLU_BACKWARD,
+              CudaGrid.pieces(dh),
+              l ->
+                  l.integer("activation", activation.ordinal())
+                      .matrix("gateUp", gateUp)
+                      .matrix("dh", dh)
+                      .matrix("dGateUp", dGateUp));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_BACKWARD,

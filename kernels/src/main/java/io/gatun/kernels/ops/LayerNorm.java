@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Layer norm of each row, with frozen scale and shift. C: gatun_layer_norm_forward,
@@ -37,7 +39,18 @@ public final class LayerNorm {
     Check.same(OP, "y", y, x);
     Check.that(eps >= 0, OP, "eps is %s, must not be negative (x is %s)", eps, x.shape());
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("layer_norm_forward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.LAYER_NORM_FORWARD,
+              CudaGrid.teams(x.rows(), x.cols()),
+              l ->
+                  l.matrix("x", x)
+                      .matrix("gamma", gamma)
+                      .matrix("beta", beta)
+                      .number("eps", eps)
+                      .matrix("y", y)
+                      .matrix("mean", mean)
+                      .matrix("rstd", rstd));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_FORWARD,
@@ -90,7 +103,18 @@ public final class LayerNorm {
     Check.same(OP, "dy", dy, x);
     Check.same(OP, "dx", dx, x);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("layer_norm_backward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.LAYER_NORM_BACKWARD,
+              CudaGrid.teams(x.rows(), x.cols()),
+              l ->
+                  l.matrix("dy", dy)
+                      .matrix("x", x)
+                      .matrix("gamma", gamma)
+                      .matrix("mean", mean)
+                      .matrix("rstd", rstd)
+                      .matrix("dx", dx)
+                      .integer("add", add));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_BACKWARD,

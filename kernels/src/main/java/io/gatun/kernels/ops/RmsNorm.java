@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Root-mean-square norm within groups of n columns: a whole row when gamma is as wide as x, one
@@ -31,7 +33,17 @@ public final class RmsNorm {
     Device device = check(x, gamma, rstd);
     Check.same("rms_norm", "y", y, x);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("rms_norm_forward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.RMS_NORM_FORWARD,
+              blocks(x, gamma),
+              l ->
+                  l.matrix("x", x)
+                      .matrix("gamma", gamma)
+                      .number("gammaOffset", gammaOffset)
+                      .number("eps", eps)
+                      .matrix("y", y)
+                      .matrix("rstd", rstd));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_FORWARD,
@@ -76,7 +88,18 @@ public final class RmsNorm {
     Check.same("rms_norm", "dy", dy, x);
     Check.same("rms_norm", "dx", dx, x);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("rms_norm_backward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.RMS_NORM_BACKWARD,
+              blocks(x, gamma),
+              l ->
+                  l.matrix("dy", dy)
+                      .matrix("x", x)
+                      .matrix("gamma", gamma)
+                      .number("gammaOffset", gammaOffset)
+                      .matrix("rstd", rstd)
+                      .matrix("dx", dx)
+                      .integer("add", add));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_BACKWARD,
@@ -89,6 +112,11 @@ public final class RmsNorm {
                       .matrix(dx)
                       .integer(add));
     }
+  }
+
+  private static int blocks(Matrix x, Matrix gamma) {
+    int groups = x.cols() / gamma.cols();
+    return CudaGrid.teams((long) x.rows() * groups, gamma.cols());
   }
 
   private static Device check(Matrix x, Matrix gamma, Matrix rstd) {

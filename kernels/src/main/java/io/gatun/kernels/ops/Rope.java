@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Rotary position embedding, rotate-half convention, in place. C: gatun_rope. */
 public final class Rope {
@@ -53,7 +55,16 @@ public final class Rope {
     Check.matrix("rope", "cos", cos, DType.F32, x.rows(), cos.cols(), x);
     Check.same("rope", "sin", sin, cos);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("rope");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.ROPE,
+              CudaGrid.items(x.rows(), (long) x.cols() / headDim * CudaGrid.pieces(cos.cols())),
+              l ->
+                  l.matrix("x", x)
+                      .matrix("cos", cos)
+                      .matrix("sin", sin)
+                      .integer("headDim", headDim)
+                      .integer("inverse", inverse));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ROPE,

@@ -5,6 +5,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Bounds logits smoothly. C: gatun_soft_cap. */
 public final class SoftCap {
@@ -20,7 +22,9 @@ public final class SoftCap {
     Device device = Check.compute("soft_cap", "x", x);
     Check.that(cap > 0, "soft_cap", "the cap is %s, must be above 0 (x is %s)", cap, x.shape());
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("soft_cap");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.SOFT_CAP, CudaGrid.pieces(x), l -> l.matrix("x", x).number("cap", cap));
       case CpuDevice cpu -> cpu.call(CpuKernel.SOFT_CAP, c -> c.matrix(x).number(cap));
     }
   }

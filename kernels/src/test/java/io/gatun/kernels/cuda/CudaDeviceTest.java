@@ -12,7 +12,7 @@ import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.Add;
-import io.gatun.kernels.ops.SoftCap;
+import io.gatun.kernels.ops.BinaryCrossEntropy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -202,9 +202,10 @@ class CudaDeviceTest {
     try (Device device = CudaTests.open();
         Arena arena = Arena.ofConfined()) {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 1, 1, arena);
-      var e = assertThrows(DeviceException.class, () -> SoftCap.run(x, 1));
+      var e = assertThrows(DeviceException.class, () -> BinaryCrossEntropy.run(x, x, x, x));
       assertTrue(
-          e.getMessage().startsWith("soft_cap has no CUDA kernel in this version (gpu 0 ("),
+          e.getMessage()
+              .startsWith("binary_cross_entropy has no CUDA kernel in this version (gpu 0 ("),
           e.getMessage());
     }
   }

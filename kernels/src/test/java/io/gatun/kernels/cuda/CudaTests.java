@@ -6,10 +6,14 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.bindings.NativeLibrary;
+import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Device;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 
 /** What tests of the CUDA device need: a GPU or the emulator, and the emulator's own functions. */
 public final class CudaTests {
@@ -17,8 +21,13 @@ public final class CudaTests {
 
   /** Opens the GPU or the emulator; skips the test where there is neither. */
   public static Device open() {
+    return open(nobody -> {});
+  }
+
+  /** The same; what the host downloads is shown. */
+  public static Device open(Consumer<MemorySegment> downloaded) {
     require();
-    return CudaDevice.open(0);
+    return CudaDevice.open(0, downloaded);
   }
 
   /** Skips the test where there is neither a GPU nor the emulator. */
@@ -30,7 +39,7 @@ public final class CudaTests {
   }
 
   /** Skips the test where the emulator is not what runs. */
-  static void requireEmulator() {
+  public static void requireEmulator() {
     require();
     assumeTrue(emulated(), "only the emulator can be asked for this");
   }
@@ -50,10 +59,25 @@ public final class CudaTests {
   }
 
   /**
+   * What launches moved of a buffer since emu_count was called.
+   *
+   * @param buffer of the emulator's
+   * @return bytes read, bytes of them that a launch had not read before, reads; and the same of
+   *     writes
+   */
+  public static long[] moved(Buffer buffer) {
+    try (Arena arena = Arena.ofConfined()) {
+      var out = arena.allocate(JAVA_LONG, 6);
+      call("emu_bytes", ((CudaBuffer) buffer).pointer(), out);
+      return out.toArray(JAVA_LONG);
+    }
+  }
+
+  /**
    * Calls a function that only the emulator has.
    *
    * @param name its name
-   * @param arguments Integer and Long values
+   * @param arguments Integer and Long values, and addresses
    */
   public static void call(String name, Object... arguments) {
     var layouts = new MemoryLayout[arguments.length];

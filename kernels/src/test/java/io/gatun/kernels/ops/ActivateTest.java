@@ -9,6 +9,7 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import java.util.Arrays;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -16,9 +17,9 @@ class ActivateTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (Activation f : Activation.values()) {
         for (DType dtype : Samples.COMPUTE) {
           for (int cols : Samples.SIZES) {
@@ -46,9 +47,9 @@ class ActivateTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       for (Activation f : Activation.values()) {
         Matrix x = Samples.random(device, DType.F32, 3, 13, 1, arena);
         Matrix dy = Samples.random(device, DType.F32, 3, 13, 2, arena);
@@ -63,9 +64,9 @@ class ActivateTest {
 
   /** From -30 to 30 in steps of 1/64: both tails and every branch of the approximations. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void wholeRange(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void wholeRange(Devices.Place place) {
+    place.run((device, arena) -> {
       int count = 30 * 2 * 64;
       var values = new float[count];
       var ones = new float[count];
@@ -90,9 +91,9 @@ class ActivateTest {
 
   /** Each number alone, so that it is held against its own size. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       float max = Float.MAX_VALUE;
       Matrix x = Matrix.allocate(device, "x", DType.F32, 1, 1, arena);
       Matrix y = Matrix.allocate(device, "y", DType.F32, 1, 1, arena);
@@ -117,9 +118,9 @@ class ActivateTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void refusesWhatDoesNotFit(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void refusesWhatDoesNotFit(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 2, 4, arena);
       Matrix half = Matrix.allocate(device, "half", DType.BF16, 2, 4, arena);
       var e =
@@ -131,6 +132,23 @@ class ActivateTest {
           assertThrows(
               IllegalArgumentException.class, () -> Activate.backward(Activation.RELU, x, few, x));
       assertEquals("activate: dy is 1x4 F32, must be 2x4 F32", e.getMessage());
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, 2056, arena);
+      Matrix y = Matrix.allocate(device, "y", DType.BF16, 3, 2056, arena);
+      for (Activation f : Activation.values()) {
+        Traffic.count(device, () -> Activate.forward(f, x, y));
+        Traffic.readsOnce(x);
+        Traffic.writesOnce(y);
+        Traffic.count(device, () -> Activate.backward(f, x, y, y));
+        Traffic.readsOnce(x);
+        Traffic.readsOnce(y);
+        Traffic.writesOnce(y);
+      }
     });
   }
 }

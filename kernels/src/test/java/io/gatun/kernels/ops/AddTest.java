@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -58,6 +59,18 @@ class AddTest {
       assertEquals(0f, sum[2]);
       var e = assertThrows(IllegalArgumentException.class, () -> Add.run(none, y));
       assertEquals("add: ySum is 1x3 BF16, must be 0x13 BF16", e.getMessage());
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, 2056, arena);
+      Matrix y = Matrix.allocate(device, "y", DType.F32, 3, 2056, arena);
+      Traffic.count(device, () -> Add.run(x, y));
+      Traffic.readsOnce(x);
+      Traffic.readsOnce(y);
+      Traffic.writesOnce(y);
     });
   }
 }

@@ -7,9 +7,14 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
 import io.gatun.kernels.cuda.CudaTests;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /**
  * The parameter source of every op test: {@code @MethodSource("io.gatun.kernels.ops.Devices#all")}.
@@ -30,13 +35,23 @@ public final class Devices {
   }
 
   /**
-   * All devices of an op that has a CUDA kernel too: the GPU, or the emulator with its threads and
-   * blocks in each order.
+   * All devices of an op that has a CUDA kernel too: the GPU or the emulator also.
    *
-   * @return variants x thread counts, and orders
+   * @return variants x thread counts, and the GPU
    */
   public static Stream<Place> withCuda() {
-    return Stream.concat(all(), Arrays.stream(Gpu.values()));
+    return Stream.concat(all(), Stream.of(new Gpu()));
+  }
+
+  /**
+   * Runs a test on the emulator alone, which can be asked what a launch moves ({@link Traffic});
+   * skips it elsewhere.
+   *
+   * @param test what to do
+   */
+  public static void emulator(BiConsumer<Device, Arena> test) {
+    CudaTests.requireEmulator();
+    new Gpu().run(test);
   }
 
   /** Where a test runs. */
@@ -56,12 +71,16 @@ public final class Devices {
      */
     default void run(BiConsumer<Device, Arena> test) {
       try (Device device = open()) {
-        try (Arena arena = Arena.ofConfined()) {
-          test.accept(device, arena);
-        }
-        assertEquals(0, device.memory().allocated(), "live bytes after the test");
+        use(device, test);
       }
     }
+  }
+
+  private static void use(Device device, BiConsumer<Device, Arena> test) {
+    try (Arena arena = Arena.ofConfined()) {
+      test.accept(device, arena);
+    }
+    assertEquals(0, device.memory().allocated(), "live bytes after the test");
   }
 
   /**
@@ -80,23 +99,64 @@ public final class Devices {
     }
   }
 
-  /** The first GPU. Only the emulator can choose the order of its threads and blocks. */
-  public enum Gpu implements Place {
-    /** The first first. */
-    FORWARD,
-    /** The last first. */
-    REVERSE,
-    /** Shuffled. */
-    SHUFFLED;
+  /**
+   * The first GPU, or the emulator. The emulator runs a test once for each order of its threads and
+   * blocks, a GPU twice; what the test downloads must be the same to the bit.
+   */
+  public record Gpu() implements Place {
+    private enum Order {
+      FORWARD,
+      REVERSE,
+      SHUFFLED
+    }
 
     @Override
     public Device open() {
-      if (CudaTests.emulated()) {
-        CudaTests.call("emu_order", ordinal(), (long) ordinal());
-      } else {
-        assumeTrue(this == FORWARD, "a GPU chooses the order of its threads itself");
-      }
       return CudaTests.open();
+    }
+
+    @Override
+    public void run(BiConsumer<Device, Arena> test) {
+      List<Long> first = run(Order.FORWARD, test);
+      var others =
+          CudaTests.emulated() ? List.of(Order.REVERSE, Order.SHUFFLED) : List.of(Order.FORWARD);
+      for (Order order : others) {
+        List<Long> next = run(order, test);
+        assertEquals(first.size(), next.size(), "number of downloads");
+        for (int i = 0; i < first.size(); i++) {
+          int download = i;
+          assertEquals(
+              first.get(i),
+              next.get(i),
+              () ->
+                  "bytes of download %d of %d depend on the order of threads and blocks (%s)"
+                      .formatted(download, next.size(), order));
+        }
+      }
+    }
+
+    /** The digests of what was downloaded. */
+    private static List<Long> run(Order order, BiConsumer<Device, Arena> test) {
+      var digests = new ArrayList<Long>();
+      choose(order);
+      try (Device device = CudaTests.open(to -> digests.add(digest(to)))) {
+        use(device, test);
+      } finally {
+        choose(Order.FORWARD);
+      }
+      return digests;
+    }
+
+    private static void choose(Order order) {
+      if (CudaTests.emulated()) {
+        CudaTests.call("emu_order", order.ordinal(), (long) order.ordinal());
+      }
+    }
+
+    private static long digest(MemorySegment bytes) {
+      var crc = new CRC32C();
+      crc.update(bytes.toArray(ValueLayout.JAVA_BYTE));
+      return crc.getValue();
     }
   }
 }

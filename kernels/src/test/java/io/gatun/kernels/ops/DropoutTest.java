@@ -11,6 +11,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import java.util.Arrays;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -19,9 +20,9 @@ class DropoutTest {
   private static final float P = 0.3f;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       int[] tokens = Samples.below(5, 13, 100_000);
       Ints index = Samples.ints(device, tokens, arena);
       for (DType dtype : Samples.COMPUTE) {
@@ -43,9 +44,9 @@ class DropoutTest {
 
   /** The mask is linear in its input: its gradient is itself. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardUsesTheMaskOfForward(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardUsesTheMaskOfForward(Devices.Place place) {
+    place.run((device, arena) -> {
       int[] tokens = {0, 1, 2};
       Ints index = Samples.ints(device, tokens, arena);
       Matrix x = Samples.random(device, DType.F32, 3, 13, 1, arena);
@@ -62,9 +63,9 @@ class DropoutTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void maskBelongsToTokenStepTensorAndSeed(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void maskBelongsToTokenStepTensorAndSeed(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix ones = Matrix.allocate(device, "ones", DType.F32, 2, 207, arena);
       float[] all = new float[2 * 207];
       Arrays.fill(all, 1);
@@ -89,9 +90,9 @@ class DropoutTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Samples.random(device, DType.F32, 2, 33, 1, arena);
       Matrix y = Matrix.allocate(device, "y", DType.F32, 2, 33, arena);
       Ints index = Samples.ints(device, new int[] {0, -1}, arena);
@@ -111,6 +112,38 @@ class DropoutTest {
       for (float wrong : new float[] {-0.1f, 1, Float.NaN}) {
         assertThrows(
             IllegalArgumentException.class, () -> Dropout.forward(x, KEY, index, wrong, y));
+      }
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, 2056, arena);
+      Matrix y = Matrix.allocate(device, "y", DType.BF16, 3, 2056, arena);
+      Ints index = Samples.ints(device, new int[] {0, 1, 2}, arena);
+      Traffic.count(device, () -> Dropout.forward(x, KEY, index, P, y));
+      Traffic.readsOnce(x);
+      Traffic.writesOnce(y);
+      Traffic.count(device, () -> Dropout.backwardSum(x, KEY, index, P, y));
+      Traffic.readsOnce(x);
+      Traffic.readsOnce(y);
+      Traffic.writesOnce(y);
+    });
+  }
+
+  /** Wider than a block, and aligned: every device keeps the features that the reference keeps. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void wideRows(Devices.Place place) {
+    place.run((device, arena) -> {
+      Ints index = Samples.ints(device, new int[] {5, -7}, arena);
+      for (DType dtype : Samples.COMPUTE) {
+        Matrix x = Samples.whole(device, dtype, 2, 2064, 1, arena);
+        int[] tokens = {5, -7};
+        var expected = DropoutReference.run(Samples.values(x), 2064, KEY, tokens, P);
+        Dropout.forward(x, KEY, index, P, x);
+        Tolerance.of(dtype, 1).check("y", expected, Samples.values(x));
       }
     });
   }

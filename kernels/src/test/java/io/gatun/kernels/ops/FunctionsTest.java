@@ -46,9 +46,9 @@ class FunctionsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void hyperbolicTangentWithinThreeUlp(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void hyperbolicTangentWithinThreeUlp(Devices.Place place) {
+    place.run((device, arena) -> {
       var x = new float[COUNT];
       for (int i = 0; i < COUNT; i++) {
         x[i] = 20f * i / COUNT - 10;
@@ -61,9 +61,9 @@ class FunctionsTest {
 
   /** One more than the sigmoid itself, for the product with x. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void sigmoidWithinThreeUlp(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void sigmoidWithinThreeUlp(Devices.Place place) {
+    place.run((device, arena) -> {
       var gateUp = new float[2 * COUNT];
       for (int i = 0; i < COUNT; i++) {
         gateUp[i] = 160f * i / COUNT - 80;
@@ -79,9 +79,9 @@ class FunctionsTest {
 
   /** 1 / cosh^2, which 1 - tanh^2 would lose from 9 on. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void slopeOfTanhWithinSixUlp(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void slopeOfTanhWithinSixUlp(Devices.Place place) {
+    place.run((device, arena) -> {
       var x = new float[COUNT];
       var ones = new float[COUNT];
       for (int i = 0; i < COUNT; i++) {

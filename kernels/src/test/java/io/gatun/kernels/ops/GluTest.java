@@ -7,6 +7,7 @@ import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -14,9 +15,9 @@ class GluTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (Activation activation : Activation.values()) {
         for (DType dtype : Samples.COMPUTE) {
           for (int f : Samples.SIZES) {
@@ -40,9 +41,9 @@ class GluTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       for (Activation activation : Activation.values()) {
         Matrix gateUp = Samples.random(device, DType.F32, 3, 26, 1, arena);
         Matrix dh = Samples.random(device, DType.F32, 3, 13, 2, arena);
@@ -60,9 +61,9 @@ class GluTest {
 
   /** Gates from -30 to 30 in steps of 1/64: both tails and every branch of the approximations. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void wholeRangeOfGates(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void wholeRangeOfGates(Devices.Place place) {
+    place.run((device, arena) -> {
       int count = 30 * 2 * 64;
       var values = new float[2 * count];
       for (int i = 0; i < count; i++) {
@@ -80,9 +81,9 @@ class GluTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix gateUp = Matrix.allocate(device, "gateUp", DType.F32, 1, 6, arena);
       Matrix h = Matrix.allocate(device, "h", DType.F32, 1, 3, arena);
       HostCopy.write(gateUp, new float[] {0, Float.NaN, -200, 1, 1, 1});
@@ -95,6 +96,23 @@ class GluTest {
       }
       Glu.forward(Activation.SILU, gateUp.rowSlice(0, 0), h.rowSlice(0, 0));
       assertThrows(IllegalArgumentException.class, () -> Glu.forward(Activation.SILU, h, gateUp));
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix gateUp = Matrix.allocate(device, "gateUp", DType.BF16, 3, 2 * 2056, arena);
+      Matrix h = Matrix.allocate(device, "h", DType.BF16, 3, 2056, arena);
+      for (Activation f : Activation.values()) {
+        Traffic.count(device, () -> Glu.forward(f, gateUp, h));
+        Traffic.readsOnce(gateUp);
+        Traffic.writesOnce(h);
+        Traffic.count(device, () -> Glu.backward(f, gateUp, h, gateUp));
+        Traffic.readsOnce(gateUp);
+        Traffic.readsOnce(h);
+        Traffic.writesOnce(gateUp);
+      }
     });
   }
 }

@@ -10,6 +10,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -18,9 +19,9 @@ class LayerNormTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void forwardEqualsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void forwardEqualsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int n : Samples.SIZES) {
           Matrix x = Samples.random(device, dtype, ROWS, n, 1, arena);
@@ -32,9 +33,9 @@ class LayerNormTest {
 
   /** Means of 4096, of whose squares F32 keeps no digit of a variance of 1. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void varianceKeepsItsDigitsBesideALargeMean(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void varianceKeepsItsDigitsBesideALargeMean(Devices.Place place) {
+    place.run((device, arena) -> {
       float[] values = Samples.normal(5, ROWS * 207);
       for (int i = 0; i < values.length; i++) {
         values[i] += 4096;
@@ -69,9 +70,9 @@ class LayerNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int n : Samples.SIZES) {
           Matrix x = Samples.random(device, dtype, ROWS, n, 1, arena);
@@ -99,9 +100,9 @@ class LayerNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       int n = 13;
       Matrix x = Samples.random(device, DType.F32, 3, n, 1, arena);
       Matrix dy = Samples.random(device, DType.F32, 3, n, 3, arena);
@@ -123,9 +124,9 @@ class LayerNormTest {
 
   /** Rows of one number each (0, 0.1, 10^15), of which y is beta to the bit, and a NaN. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       int n = 207;
       float[] rows = {0, 0.1f, 1e15f, 1};
       Matrix x = Matrix.allocate(device, "x", DType.F32, rows.length, n, arena);
@@ -161,9 +162,9 @@ class LayerNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void refusesWhatDoesNotFit(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void refusesWhatDoesNotFit(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 2, 4, arena);
       Matrix gamma = Matrix.allocate(device, "gamma", DType.F32, 1, 4, arena);
       Matrix column = Matrix.allocate(device, "column", DType.F32, 2, 1, arena);
@@ -184,6 +185,60 @@ class LayerNormTest {
               IllegalArgumentException.class,
               () -> LayerNorm.forward(x, gamma, gamma, -1, x, column, column));
       assertEquals("layer_norm: eps is -1.0, must not be negative (x is 2x4 F32)", e.getMessage());
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      for (int n : new int[] {8, 1024, 2048}) {
+        Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, n, arena);
+        Matrix dy = Matrix.allocate(device, "dy", DType.BF16, 3, n, arena);
+        Matrix y = Matrix.allocate(device, "y", DType.BF16, 3, n, arena);
+        Matrix gamma = Matrix.allocate(device, "gamma", DType.F32, 1, n, arena);
+        Matrix mean = Matrix.allocate(device, "mean", DType.F32, 3, 1, arena);
+        Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 3, 1, arena);
+        Traffic.count(device, () -> LayerNorm.forward(x, gamma, gamma, EPS, y, mean, rstd));
+        Traffic.readsOnce(x);
+        Traffic.readsOften(gamma);
+        Traffic.writesOnce(y);
+        Traffic.count(device, () -> LayerNorm.backwardSum(dy, x, gamma, mean, rstd, y));
+        Traffic.readsOnce(x);
+        Traffic.readsOnce(dy);
+        Traffic.readsOnce(y);
+        Traffic.writesOnce(y);
+      }
+    });
+  }
+
+  /** Rows of a warp, of a block, and longer than its registers hold; whole pieces and not. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void longRows(Devices.Place place) {
+    place.run((device, arena) -> {
+      for (DType dtype : Samples.COMPUTE) {
+        for (int n : new int[] {1024, 1032, 1033, 8192 + 24}) {
+          Matrix x = Samples.whole(device, dtype, 2, n, 1, arena);
+          Matrix dy = Samples.whole(device, dtype, 2, n, 2, arena);
+          Matrix y = Samples.whole(device, dtype, 2, n, 3, arena);
+          Matrix gamma = Samples.whole(device, DType.F32, 1, n, 4, arena);
+          Matrix beta = Samples.whole(device, DType.F32, 1, n, 5, arena);
+          Matrix mean = Matrix.allocate(device, "mean", DType.F32, 2, 1, arena);
+          Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 2, 1, arena);
+          double[] d = Samples.values(dy);
+          double[] v = Samples.values(x);
+          double[] scale = Samples.values(gamma);
+          var tolerance = Tolerance.of(dtype, n);
+          LayerNorm.forward(x, gamma, beta, EPS, y, mean, rstd);
+          var expected = LayerNormReference.forward(v, scale, Samples.values(beta), EPS);
+          tolerance.check(
+              "y", expected, Samples.values(y), LayerNormReference.terms(v, scale, EPS));
+          LayerNorm.backward(dy, x, gamma, mean, rstd, dy);
+          var gradient = LayerNormReference.backward(d, v, scale, EPS);
+          var terms = LayerNormReference.gradientTerms(d, v, scale, EPS);
+          tolerance.check("dx", gradient, Samples.values(dy), terms);
+        }
+      }
     });
   }
 }

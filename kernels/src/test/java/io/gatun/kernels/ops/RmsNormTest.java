@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -16,9 +17,9 @@ class RmsNormTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void forwardEqualsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void forwardEqualsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int n : Samples.SIZES) {
           for (int groups : new int[] {1, 3}) {
@@ -46,9 +47,9 @@ class RmsNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int n : Samples.SIZES) {
           for (int groups : new int[] {1, 3}) {
@@ -77,9 +78,9 @@ class RmsNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       int n = 13;
       Matrix x = Samples.random(device, DType.F32, 3, 2 * n, 1, arena);
       Matrix dy = Samples.random(device, DType.F32, 3, 2 * n, 3, arena);
@@ -99,9 +100,9 @@ class RmsNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 2, 4, arena);
       Matrix gamma = Matrix.allocate(device, "gamma", DType.F32, 1, 4, arena);
       Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 2, 1, arena);
@@ -122,6 +123,60 @@ class RmsNormTest {
       assertEquals(
           "rms_norm: gamma is 1x3 F32, x has 4 columns; they must be a multiple of gamma's",
           e.getMessage());
+    });
+  }
+
+  /**
+   * Heads and rows as wide as one thread each, a warp, a block and more than its registers hold.
+   */
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      for (int n : new int[] {8, 128, 1024, 2048}) {
+        Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, 2 * n, arena);
+        Matrix dy = Matrix.allocate(device, "dy", DType.BF16, 3, 2 * n, arena);
+        Matrix y = Matrix.allocate(device, "y", DType.BF16, 3, 2 * n, arena);
+        Matrix gamma = Matrix.allocate(device, "gamma", DType.F32, 1, n, arena);
+        Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 3, 2, arena);
+        Traffic.count(device, () -> RmsNorm.forward(x, gamma, 0, EPS, y, rstd));
+        Traffic.readsOnce(x);
+        Traffic.readsOften(gamma);
+        Traffic.writesOnce(y);
+        Traffic.count(device, () -> RmsNorm.backwardSum(dy, x, gamma, 0, rstd, y));
+        Traffic.readsOnce(x);
+        Traffic.readsOnce(dy);
+        Traffic.readsOften(gamma);
+        Traffic.readsOnce(y);
+        Traffic.writesOnce(y);
+      }
+    });
+  }
+
+  /** Groups of a warp, of a block, and longer than its registers hold; whole pieces and not. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void longRows(Devices.Place place) {
+    place.run((device, arena) -> {
+      for (DType dtype : Samples.COMPUTE) {
+        for (int n : new int[] {128, 1024, 1032, 1033, 8192 + 24}) {
+          Matrix x = Samples.whole(device, dtype, 1, 2 * n, 1, arena);
+          Matrix dy = Samples.whole(device, dtype, 1, 2 * n, 2, arena);
+          Matrix y = Samples.whole(device, dtype, 1, 2 * n, 3, arena);
+          Matrix gamma = Samples.whole(device, DType.F32, 1, n, 4, arena);
+          Matrix rstd = Matrix.allocate(device, "rstd", DType.F32, 1, 2, arena);
+          double[] d = Samples.values(dy);
+          double[] v = Samples.values(x);
+          double[] scale = Samples.values(gamma);
+          RmsNorm.forward(x, gamma, 0, EPS, y, rstd);
+          Tolerance.of(dtype, n)
+              .after(Tolerance.of(dtype, 1))
+              .check("y", RmsNormReference.forward(v, scale, 0, EPS), Samples.values(y));
+          RmsNorm.backward(dy, x, gamma, 0, rstd, dy);
+          var expected = RmsNormReference.backward(d, v, scale, 0, EPS);
+          var terms = RmsNormReference.terms(d, v, scale, 0, EPS);
+          Tolerance.of(dtype, n).check("dx", expected, Samples.values(dy), terms);
+        }
+      }
     });
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -13,9 +14,9 @@ class RopeTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int half : Samples.SIZES) {
           for (int rest : new int[] {0, 5}) {
@@ -47,9 +48,9 @@ class RopeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Samples.random(device, DType.F32, 2, 24, 1, arena);
       Matrix dx = Samples.random(device, DType.F32, 2, 24, 4, arena);
       Matrix cos = Samples.random(device, DType.F32, 2, 5, 2, arena);
@@ -65,9 +66,9 @@ class RopeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Samples.random(device, DType.F32, 2, 8, 1, arena);
       Matrix one = Matrix.allocate(device, "cos", DType.F32, 2, 2, arena);
       Matrix zero = Matrix.allocate(device, "sin", DType.F32, 2, 2, arena);
@@ -78,6 +79,20 @@ class RopeTest {
       Rope.forward(x.rowSlice(0, 0), one.rowSlice(0, 0), zero.rowSlice(0, 0), 4);
       assertThrows(IllegalArgumentException.class, () -> Rope.forward(x, one, zero, 3));
       assertThrows(IllegalArgumentException.class, () -> Rope.forward(x, one, zero, 2));
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.BF16, 3, 4 * 128, arena);
+      Matrix cos = Matrix.allocate(device, "cos", DType.F32, 3, 64, arena);
+      Matrix sin = Matrix.allocate(device, "sin", DType.F32, 3, 64, arena);
+      Traffic.count(device, () -> Rope.forward(x, cos, sin, 128));
+      Traffic.readsOnce(x);
+      Traffic.writesOnce(x);
+      Traffic.readsOften(cos);
+      Traffic.readsOften(sin);
     });
   }
 }

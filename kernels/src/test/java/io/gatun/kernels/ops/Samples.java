@@ -91,6 +91,25 @@ public final class Samples {
   }
 
   /**
+   * Normally distributed numbers without gaps, aligned as real activations are: kernels may take
+   * other paths than for a strided view.
+   *
+   * @param device where
+   * @param dtype type
+   * @param rows rows
+   * @param cols columns
+   * @param seed seed
+   * @param arena owner
+   * @return the matrix
+   */
+  public static Matrix whole(
+      Device device, DType dtype, int rows, int cols, long seed, Arena arena) {
+    Matrix m = Matrix.allocate(device, "test", dtype, rows, cols, arena);
+    HostCopy.write(m, normal(seed, rows * cols));
+    return m;
+  }
+
+  /**
    * A strided view to be written by a kernel; its elements hold guard bytes.
    *
    * @param device where
