@@ -103,6 +103,13 @@ DEVICE void store(float* p, float v) { *p = v; }
 DEVICE void store(f16* p, float v) { p->bits = half_rn(v); }
 DEVICE void store(bf16* p, float v) { p->bits = bf16_rn(v); }
 
+template <class T>
+DEVICE float rounded(T*, float v) {
+  T h;
+  store(&h, v);
+  return load(&h);
+}
+
 // Row i of a matrix, of the type of the first argument, which is not read.
 template <class T>
 DEVICE T* row(T*, const Matrix& m, i64 i) {

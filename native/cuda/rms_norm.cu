@@ -1,12 +1,5 @@
 // After rows.cuh.
 // Root-mean-square norm in groups of n columns.
-template <class T>
-DEVICE float rounded(T*, float v) {
-  T h;
-  store(&h, v);
-  return load(&h);
-}
-
 template <class TEAM, class T>
 DEVICE void forward(T* t, const Matrix& x, const Matrix& gamma, float offset, float eps, const Matrix& y, const Matrix& rstd) {
   const i64 n = gamma.cols, groups = rstd.cols;

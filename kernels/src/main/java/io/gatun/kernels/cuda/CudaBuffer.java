@@ -39,6 +39,16 @@ public final class CudaBuffer implements Buffer {
     return Pointers.of(name, memory);
   }
 
+  /** The address of a byte from which on so many are inside. */
+  long range(long offset, long count) {
+    long address = pointer();
+    if (offset < 0 || count < 0 || count > bytes - offset) {
+      throw new IndexOutOfBoundsException(
+          "%d bytes at byte %d of buffer %s, which has %d".formatted(count, offset, name, bytes));
+    }
+    return address + offset;
+  }
+
   @Override
   public String toString() {
     return "%s (%d bytes)".formatted(name, bytes);

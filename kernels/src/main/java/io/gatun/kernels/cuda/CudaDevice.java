@@ -14,7 +14,8 @@ import java.util.function.Supplier;
 
 /**
  * A GPU. Launches return before they are done; a kernel that fails is seen by a later call, or by
- * its own with {@code -Dgatun.syncEveryLaunch=true}.
+ * its own with {@code -Dgatun.syncEveryLaunch=true}. So is one that was given an id outside its
+ * table: the next download or wait throws.
  */
 public final class CudaDevice implements Device {
   /** Scratch that ops share, one after the other; allocated when the first asks for some. */
@@ -32,6 +33,7 @@ public final class CudaDevice implements Device {
   private final CudaContext context;
   private final CudaMemory memory;
   private final CudaStaging staging;
+  private final CudaFaults faults;
   private final CudaModules modules;
   private final CudaLaunch launch;
   private final boolean syncEveryLaunch = Boolean.getBoolean("gatun.syncEveryLaunch");
@@ -46,6 +48,7 @@ public final class CudaDevice implements Device {
     try {
       memory = new CudaMemory(this, lock, context, arena);
       staging = new CudaStaging(context, arena);
+      faults = new CudaFaults(context, memory, staging);
       modules =
           new CudaModules(context, new CudaCompiler(gpu.architecture(), Cache.folder("cuda")));
       launch = new CudaLaunch(this, arena);
@@ -117,6 +120,9 @@ public final class CudaDevice implements Device {
     }
     last = kernel;
     launched = true;
+    if (syncEveryLaunch) {
+      faults.check();
+    }
   }
 
   /**
@@ -138,7 +144,7 @@ public final class CudaDevice implements Device {
   @Override
   public void upload(MemorySegment from, Buffer to, long toOffset) {
     guarded(() -> {
-      long address = range(to, toOffset, from.byteSize());
+      long address = own(to).range(toOffset, from.byteSize());
       return copied(() -> staging.upload(from, address, "upload to " + to.name()));
     });
   }
@@ -146,7 +152,8 @@ public final class CudaDevice implements Device {
   @Override
   public void download(Buffer from, long fromOffset, MemorySegment to) {
     guarded(() -> {
-      long address = range(from, fromOffset, to.byteSize());
+      long address = own(from).range(fromOffset, to.byteSize());
+      faults.check();
       return copied(() -> staging.download(address, to, "download of " + from.name()));
     });
     downloaded.accept(to);
@@ -155,8 +162,8 @@ public final class CudaDevice implements Device {
   @Override
   public void copy(Buffer from, long fromOffset, Buffer to, long toOffset, long bytes) {
     guarded(() -> {
-      long source = range(from, fromOffset, bytes);
-      long target = range(to, toOffset, bytes);
+      long source = own(from).range(fromOffset, bytes);
+      long target = own(to).range(toOffset, bytes);
       return copied(() ->
           context.check(
               Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, context.work()),
@@ -177,7 +184,10 @@ public final class CudaDevice implements Device {
 
   @Override
   public void synchronize() {
-    guarded(() -> copied(() -> context.check(context.synchronize(), "synchronize")));
+    guarded(() -> {
+      faults.check();
+      return copied(() -> context.check(context.synchronize(), "synchronize"));
+    });
   }
 
   /** A kernel that failed is often seen only here. */
@@ -194,6 +204,11 @@ public final class CudaDevice implements Device {
               .formatted(e.getMessage(), last.function()),
           e);
     }
+  }
+
+  /** Address of a counter that a kernel adds to when what the text says is the case. */
+  long fault(String text) {
+    return faults.counter(text);
   }
 
   /** Address of the scratch; used in the order of the working stream only. */
@@ -214,16 +229,6 @@ public final class CudaDevice implements Device {
           "an op needs %,d %s, %s has %,d; give it fewer rows at a time"
               .formatted(needed, what, this, there));
     }
-  }
-
-  private long range(Buffer buffer, long offset, long bytes) {
-    long address = own(buffer).pointer();
-    if (offset < 0 || bytes < 0 || bytes > buffer.bytes() - offset) {
-      throw new IndexOutOfBoundsException(
-          "%d bytes at byte %d of buffer %s, which has %d"
-              .formatted(bytes, offset, buffer.name(), buffer.bytes()));
-    }
-    return address + offset;
   }
 
   CudaBuffer own(Buffer buffer) {
@@ -257,6 +262,7 @@ public final class CudaDevice implements Device {
       context.synchronize();
       modules.close();
       staging.close();
+      faults.close();
       memory.close();
       context.close();
     } finally {

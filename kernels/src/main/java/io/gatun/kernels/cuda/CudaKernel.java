@@ -32,7 +32,11 @@ public enum CudaKernel {
   /** x = cap * tanh(x / cap). */
   SOFT_CAP("soft_cap"),
   /** y = or += kept ? x / (1 - p) : 0. */
-  DROPOUT("dropout");
+  DROPOUT("dropout"),
+  /** y[i] = table[ids[i]] * scale. */
+  EMBEDDING_FORWARD("embedding"),
+  /** dTable[ids[i]] += dy[i] * scale. */
+  EMBEDDING_BACKWARD("embedding");
 
   private final String stem;
 

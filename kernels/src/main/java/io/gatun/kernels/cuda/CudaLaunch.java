@@ -187,6 +187,19 @@ public final class CudaLaunch {
   }
 
   /**
+   * Passes the address of a counter that the kernel adds to when an id lies outside its table. The
+   * next download or wait then throws.
+   *
+   * @param name of the parameter
+   * @return this
+   */
+  public CudaLaunch badIndex(String name) {
+    String text = signature.kernel() + ": an id, label or segment lies outside its table";
+    frame.set(JAVA_LONG, place(name, Type.POINTER), device.fault(text));
+    return this;
+  }
+
+  /**
    * Gives each block dynamic shared memory; without a call it has none.
    *
    * @param bytes at most {@value CudaDevice#SHARED_BYTES}, which every GPU has

@@ -51,7 +51,7 @@ final class CudaMemory {
     return registered[0];
   }
 
-  private long take(String name, long bytes) {
+  long take(String name, long bytes) {
     long taken = Math.max(bytes, 1);
     int code = Cuda.cuMemAllocAsync(out, taken, context.work());
     if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {

@@ -7,6 +7,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Rows of a table by number. C: gatun_embedding_forward, gatun_embedding_backward. */
 public final class Embedding {
@@ -19,12 +21,22 @@ public final class Embedding {
    * @param ids row numbers, 0 to entries - 1
    * @param scale factor
    * @param y (ids, cols), F32 or BF16
-   * @throws DeviceException when an id lies outside the table; y is then undefined
+   * @throws DeviceException when an id lies outside the table; y is then undefined; a GPU throws at
+   *     the next download or wait
    */
   public static void forward(Matrix table, Ints ids, float scale, Matrix y) {
     Device device = check("embedding", table, ids, y);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("embedding_forward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.EMBEDDING_FORWARD,
+              CudaGrid.pieces(y),
+              l ->
+                  l.matrix("table", table)
+                      .pointer("ids", ids.buffer(), ids.offset())
+                      .number("scale", scale)
+                      .matrix("y", y)
+                      .badIndex("outside"));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_FORWARD, c -> c.matrix(table).ints(ids).number(scale).matrix(y));
@@ -39,12 +51,22 @@ public final class Embedding {
    * @param ids row numbers, 0 to entries - 1
    * @param scale factor
    * @param dTableSum (entries, cols), F32 or BF16; a BF16 row is rounded after each addition
-   * @throws DeviceException when an id lies outside the table; dTableSum is then undefined
+   * @throws DeviceException when an id lies outside the table; dTableSum is then undefined; a GPU
+   *     throws at the next download or wait
    */
   public static void backward(Matrix dy, Ints ids, float scale, Matrix dTableSum) {
     Device device = check("embedding_backward", dTableSum, ids, dy);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("embedding_backward");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.EMBEDDING_BACKWARD,
+              CudaGrid.pieces(dy),
+              l ->
+                  l.matrix("dy", dy)
+                      .pointer("ids", ids.buffer(), ids.offset())
+                      .number("scale", scale)
+                      .matrix("dTableSum", dTableSum)
+                      .badIndex("outside"));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_BACKWARD,
