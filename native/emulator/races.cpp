@@ -1,5 +1,7 @@
 // Who touched a byte last, and whether that is ordered before the access that comes now: within a block by barriers and full
 // __syncwarp, between blocks by acquire and release only, between operations by streams, events and waits of the host.
+#include <algorithm>
+
 #include "emulator.h"
 
 namespace emulator {
@@ -116,6 +118,16 @@ std::string describe(const Stamp& s) {
   return by + format(" of another block, number %zu to run", block);
 }
 
+namespace {
+// Each stamp once: two clocks have most of them from the same releases.
+void add_missing(std::vector<Stamp>& at, const std::vector<Stamp>& more) {
+  for (const Stamp& s : more) {
+    const auto same = [&](const Stamp& o) { return o.thread == s.thread && o.warp_epoch == s.warp_epoch && o.releases == s.releases; };
+    if (std::none_of(at.begin(), at.end(), same)) at.push_back(s);
+  }
+}
+}  // namespace
+
 Knowledge merge(const Knowledge& a, const Knowledge& b) {
   if (!a || a == b) return b;
   if (!b) return a;
@@ -123,7 +135,7 @@ Knowledge merge(const Knowledge& a, const Knowledge& b) {
   for (auto& [block, theirs] : *b) {
     auto found = both->find(block);
     if (found == both->end() || found->second.below < theirs.below) (*both)[block] = theirs;
-    else if (found->second.below == theirs.below) found->second.at.insert(found->second.at.end(), theirs.at.begin(), theirs.at.end());
+    else if (found->second.below == theirs.below) add_missing(found->second.at, theirs.at);
   }
   return both;
 }

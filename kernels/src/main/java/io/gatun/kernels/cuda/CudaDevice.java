@@ -103,6 +103,24 @@ public final class CudaDevice implements Device {
     });
   }
 
+  /**
+   * Launches a kernel that leaves an answer in the first eight bytes of the scratch, and waits.
+   *
+   * @param kernel which
+   * @param blocks how many, at least one
+   * @param arguments pushes its arguments, {@link CudaLaunch#scratch} among them
+   * @return the answer
+   */
+  public long ask(CudaKernel kernel, int blocks, Consumer<CudaLaunch> arguments) {
+    var answer = new long[1];
+    guarded(() -> {
+      launch(kernel, blocks, arguments);
+      var to = MemorySegment.ofArray(answer);
+      return copied(() -> staging.download(memory.scratch(to.byteSize()), to, kernel.function()));
+    });
+    return answer[0];
+  }
+
   private int enqueue(CudaModules.Loaded kernel, int blocks, MemorySegment extra) {
     int threads = kernel.signature().threads();
     int shared = launch.sharedBytes();
@@ -211,24 +229,12 @@ public final class CudaDevice implements Device {
     return faults.counter(text);
   }
 
-  /** Address of the scratch; used in the order of the working stream only. */
   long scratch(long bytes) {
-    requireRoom(bytes, SCRATCH_BYTES, "bytes of scratch");
-    return memory.scratch();
+    return memory.scratch(bytes);
   }
 
-  /** Address of the tickets, behind the scratch. */
   long tickets(int count) {
-    requireRoom(count, TICKETS, "tickets");
-    return memory.scratch() + SCRATCH_BYTES;
-  }
-
-  private void requireRoom(long needed, long there, String what) {
-    if (needed > there) {
-      throw new DeviceException(
-          "an op needs %,d %s, %s has %,d; give it fewer rows at a time"
-              .formatted(needed, what, this, there));
-    }
+    return memory.tickets(count);
   }
 
   CudaBuffer own(Buffer buffer) {

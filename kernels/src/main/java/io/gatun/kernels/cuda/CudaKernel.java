@@ -7,6 +7,18 @@ import java.util.Locale;
  * stem.
  */
 public enum CudaKernel {
+  /** One step of AdamW over flat parameters. */
+  ADAM_W("adam_w"),
+  /** Loss and gradient of independent yes-or-no questions. */
+  BINARY_CROSS_ENTROPY("binary_cross_entropy"),
+  /** How many targets are not from 0 to 1. */
+  BINARY_CROSS_ENTROPY_TARGETS("binary_cross_entropy"),
+  /** Loss and gradient of rows of logits. */
+  CROSS_ENTROPY("cross_entropy"),
+  /** Loss and gradient of rows against targets. */
+  SQUARED_ERROR("squared_error"),
+  /** Sum of squares. */
+  SQUARED_NORM("squared_norm"),
   /** to = from, other element type. */
   CAST("cast"),
   /** ySum += x. */

@@ -194,7 +194,18 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch badIndex(String name) {
-    String text = signature.kernel() + ": an id, label or segment lies outside its table";
+    return fault(name, signature.kernel() + ": an id, label or segment lies outside its table");
+  }
+
+  /**
+   * Passes the address of a counter that the kernel adds to when something is wrong with the
+   * numbers it is given. The next download or wait then throws.
+   *
+   * @param name of the parameter
+   * @param text what is wrong where the counter is not 0, for the exception
+   * @return this
+   */
+  public CudaLaunch fault(String name, String text) {
     frame.set(JAVA_LONG, place(name, Type.POINTER), device.fault(text));
     return this;
   }

@@ -3,6 +3,7 @@ package io.gatun.kernels.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.memory.Ledger;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -83,11 +84,31 @@ final class CudaMemory {
     }
   }
 
+  /** Address of the scratch; used in the order of the working stream only. */
+  long scratch(long bytes) {
+    requireRoom(bytes, CudaDevice.SCRATCH_BYTES, "bytes of scratch");
+    return own();
+  }
+
+  /** Address of the tickets, behind the scratch. */
+  long tickets(int count) {
+    requireRoom(count, CudaDevice.TICKETS, "tickets");
+    return own() + CudaDevice.SCRATCH_BYTES;
+  }
+
+  private void requireRoom(long needed, long there, String what) {
+    if (needed > there) {
+      throw new DeviceException(
+          "an op needs %,d %s, %s has %,d; give it fewer rows at a time"
+              .formatted(needed, what, device, there));
+    }
+  }
+
   /**
    * The device's own memory, in no ledger: always the same bytes, taken at the first call. First
    * the scratch, which holds anything, then the tickets, which are zero.
    */
-  long scratch() {
+  private long own() {
     if (scratch == 0) {
       long ticketBytes = CudaDevice.TICKETS * 4L;
       scratch = take("scratch", CudaDevice.SCRATCH_BYTES + ticketBytes);

@@ -6,6 +6,9 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.cuda.CudaLaunch;
 
 /**
  * The optimizer AdamW (decoupled weight decay, as in PyTorch) on flat parameters. C: gatun_adam_w.
@@ -55,7 +58,14 @@ public final class AdamW {
         t >= 1, "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
     Device device = params.buffer().device();
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("adam_w");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.ADAM_W,
+              CudaGrid.pieces(params),
+              l -> {
+                l.matrix("params", params).matrix("grads", grads).matrix("m", m).matrix("v", v);
+                factors(l.number("gradScale", gradScale), hyper, t);
+              });
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ADAM_W,
@@ -72,5 +82,18 @@ public final class AdamW {
                       .integer(t)
                       .number(gradScale));
     }
+  }
+
+  /** What does not depend on the element, computed in 64 bits and rounded once. */
+  private static void factors(CudaLaunch launch, Hyper h, int t) {
+    launch
+        .number("keep", (float) (1 - h.lr() * h.weightDecay()))
+        .number("beta1", (float) h.beta1())
+        .number("oneMinusBeta1", (float) (1 - h.beta1()))
+        .number("beta2", (float) h.beta2())
+        .number("oneMinusBeta2", (float) (1 - h.beta2()))
+        .number("step", (float) (h.lr() / (1 - Math.pow(h.beta1(), t))))
+        .number("root", (float) (1 / Math.sqrt(1 - Math.pow(h.beta2(), t))))
+        .number("eps", (float) h.eps());
   }
 }

@@ -6,6 +6,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Weighted binary cross-entropy of independent classes and its gradient in one pass, for rows that
@@ -13,6 +15,7 @@ import io.gatun.kernels.cuda.CudaDevice;
  */
 public final class BinaryCrossEntropy {
   private static final String OP = "binary_cross_entropy";
+  private static final String WRONG_TARGET = OP + ": a target is not from 0 to 1";
 
   private BinaryCrossEntropy() {}
 
@@ -26,12 +29,27 @@ public final class BinaryCrossEntropy {
    * @param weights (rows, 1), F32
    * @param rowLoss (rows, 1), F32
    * @throws IllegalArgumentException when shapes, types or devices differ, or there is no class
-   * @throws DeviceException when a target is not from 0 to 1; nothing was written then
+   * @throws DeviceException when a target is not from 0 to 1; nothing was written then; a GPU
+   *     throws at the next download or wait
    */
   public static void run(Matrix logits, Matrix targets, Matrix weights, Matrix rowLoss) {
     Device device = Check.rowLoss(OP, "logits", logits, targets, weights, rowLoss);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("binary_cross_entropy");
+      case CudaDevice cuda -> {
+        cuda.launch(
+            CudaKernel.BINARY_CROSS_ENTROPY_TARGETS,
+            CudaGrid.pieces(targets),
+            l -> l.matrix("targets", targets).fault("wrong", WRONG_TARGET));
+        cuda.launch(
+            CudaKernel.BINARY_CROSS_ENTROPY,
+            CudaGrid.teams(logits.rows(), logits.cols()),
+            l ->
+                l.matrix("logits", logits)
+                    .matrix("targets", targets)
+                    .matrix("weights", weights)
+                    .matrix("rowLoss", rowLoss)
+                    .fault("wrong", WRONG_TARGET));
+      }
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.BINARY_CROSS_ENTROPY,

@@ -8,6 +8,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /** Weighted cross-entropy and its gradient in one pass. C: gatun_cross_entropy. */
 public final class CrossEntropy {
@@ -26,7 +27,8 @@ public final class CrossEntropy {
    * @param weights (rows, 1), F32
    * @param softCap 0 for none
    * @param rowLoss (rows, 1), F32
-   * @throws DeviceException when a label lies outside the vocabulary; logits are then undefined
+   * @throws DeviceException when a label lies outside the vocabulary; logits are then undefined; a
+   *     GPU throws at the next download or wait
    */
   public static void run(
       Matrix logits, Ints labels, Matrix weights, float softCap, Matrix rowLoss) {
@@ -41,7 +43,17 @@ public final class CrossEntropy {
         softCap,
         logits.shape());
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("cross_entropy");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.CROSS_ENTROPY,
+              logits.rows(),
+              l ->
+                  l.matrix("logits", logits)
+                      .pointer("labels", labels.buffer(), labels.offset())
+                      .matrix("weights", weights)
+                      .number("softCap", softCap)
+                      .matrix("rowLoss", rowLoss)
+                      .badIndex("outside"));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.CROSS_ENTROPY,

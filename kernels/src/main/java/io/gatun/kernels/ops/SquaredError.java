@@ -5,6 +5,8 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Weighted mean squared error of rows and its gradient in one pass, for regression. C:
@@ -28,7 +30,16 @@ public final class SquaredError {
   public static void run(Matrix z, Matrix targets, Matrix weights, Matrix rowLoss) {
     Device device = Check.rowLoss(OP, "z", z, targets, weights, rowLoss);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("squared_error");
+      case CudaDevice cuda -> {
+        cuda.launch(
+            CudaKernel.SQUARED_ERROR,
+            CudaGrid.teams(z.rows(), z.cols()),
+            l ->
+                l.matrix("z", z)
+                    .matrix("targets", targets)
+                    .matrix("weights", weights)
+                    .matrix("rowLoss", rowLoss));
+      }
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.SQUARED_ERROR,

@@ -10,6 +10,8 @@ import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.cuda.CudaTests;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -17,9 +19,9 @@ class CrossEntropyTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int cols : new int[] {1, 13, 207, 8193}) {
           for (float cap : new float[] {0, 2}) {
@@ -44,9 +46,9 @@ class CrossEntropyTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void gradientEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void gradientEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       for (float cap : new float[] {0, 2}) {
         int[] labels = {3, CrossEntropy.IGNORED, 0};
         Matrix logits = Samples.random(device, DType.F32, 3, 13, 1, arena);
@@ -65,9 +67,9 @@ class CrossEntropyTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix logits = Matrix.allocate(device, "logits", DType.F32, 3, 3, arena);
       Matrix weights = Matrix.allocate(device, "weights", DType.F32, 3, 1, arena);
       Matrix loss = Matrix.allocate(device, "loss", DType.F32, 3, 1, arena);
@@ -88,19 +90,43 @@ class CrossEntropyTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void aLabelOutsideTheVocabularyIsRefused(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void aLabelOutsideTheVocabularyIsRefused(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix logits = Matrix.allocate(device, "logits", DType.BF16, 1, 3, arena);
       Matrix one = Matrix.allocate(device, "one", DType.F32, 1, 1, arena);
       for (int wrong : new int[] {-1, -101, 3}) {
         Ints labels = Samples.ints(device, new int[] {wrong}, arena);
         var e =
             assertThrows(
-                DeviceException.class, () -> CrossEntropy.run(logits, labels, one, 0, one));
-        assertTrue(e.getMessage().contains("matrices 1x3 BF16, 1x1 F32"), e.getMessage());
+                DeviceException.class,
+                () -> {
+                  CrossEntropy.run(logits, labels, one, 0, one);
+                  device.synchronize();
+                });
+        assertTrue(
+            e.getMessage()
+                .startsWith("cross_entropy: an id, label or segment lies outside its table ("),
+            e.getMessage());
       }
       assertEquals(0f, HostCopy.readFloats(one)[0]);
+    });
+  }
+
+  /** Two passes read: the sum of exponentials must be known before there is a gradient. */
+  @Test
+  void memoryIsReadTwiceAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix logits = Matrix.allocate(device, "logits", DType.BF16, 3, 4104, arena);
+      Matrix column = Matrix.allocate(device, "column", DType.F32, 3, 1, arena);
+      Ints labels = Ints.allocate(device, "labels", 3, arena);
+      Traffic.count(device, () -> CrossEntropy.run(logits, labels, column, 0, column));
+      long bytes = Matrix.bytes(DType.BF16, 3, 4104);
+      long[] moved = CudaTests.moved(logits.buffer());
+      long ofLabels = 3L * DType.BF16.bytes();
+      assertEquals(2 * bytes + ofLabels, moved[0], "bytes read");
+      assertEquals(2 * bytes / 16 + 3, moved[2], "reads, 16 bytes each");
+      Traffic.writesOnce(logits);
     });
   }
 }

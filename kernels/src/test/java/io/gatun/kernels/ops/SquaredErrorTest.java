@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -14,9 +15,9 @@ class SquaredErrorTest {
   private static final int ROWS = 13;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int cols : Samples.SIZES) {
           Matrix z = Samples.random(device, dtype, ROWS, cols, 1, arena);
@@ -40,9 +41,9 @@ class SquaredErrorTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void gradientEqualsFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void gradientEqualsFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix z = Samples.random(device, DType.F32, 3, 13, 1, arena);
       Matrix targets = Samples.random(device, DType.F32, 3, 13, 3, arena);
       Matrix weights = Samples.random(device, DType.F32, 3, 1, 2, arena);
@@ -60,9 +61,9 @@ class SquaredErrorTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       float nan = Float.NaN;
       float infinity = Float.POSITIVE_INFINITY;
       Matrix z = Matrix.allocate(device, "z", DType.F32, 3, 2, arena);
@@ -81,9 +82,9 @@ class SquaredErrorTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void refusesWhatDoesNotFit(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void refusesWhatDoesNotFit(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix z = Matrix.allocate(device, "z", DType.F32, 2, 1, arena);
       Matrix half = Matrix.allocate(device, "half", DType.BF16, 2, 1, arena);
       var e = assertThrows(IllegalArgumentException.class, () -> SquaredError.run(z, half, z, z));
@@ -91,6 +92,21 @@ class SquaredErrorTest {
       Matrix none = z.colSlice(0, 0);
       e = assertThrows(IllegalArgumentException.class, () -> SquaredError.run(none, none, z, z));
       assertEquals("squared_error: z is 2x0 F32, must have at least 1 column", e.getMessage());
+    });
+  }
+
+  @Test
+  void memoryIsReadAndWrittenOnce() {
+    Devices.emulator((device, arena) -> {
+      for (int cols : new int[] {8, 2048}) {
+        Matrix z = Matrix.allocate(device, "z", DType.BF16, 9, cols, arena);
+        Matrix targets = Matrix.allocate(device, "targets", DType.F32, 9, cols, arena);
+        Matrix column = Matrix.allocate(device, "column", DType.F32, 9, 1, arena);
+        Traffic.count(device, () -> SquaredError.run(z, targets, column, column));
+        Traffic.readsOnce(z);
+        Traffic.readsOnce(targets);
+        Traffic.writesOnce(z);
+      }
     });
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -14,9 +15,9 @@ class SquaredNormTest {
    * Whole numbers, so that every order of summation gives the same bits and the answer is exact.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : Samples.COMPUTE) {
         for (int rows : new int[] {1, 13}) {
           for (int cols : new int[] {1, 13, 33, 65, 207, 8193}) {
@@ -34,9 +35,9 @@ class SquaredNormTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       Matrix x = Matrix.allocate(device, "x", DType.F32, 1, 2, arena);
       assertEquals(0.0, SquaredNorm.run(x));
       assertEquals(0.0, SquaredNorm.run(x.rowSlice(0, 0)));
@@ -47,6 +48,16 @@ class SquaredNormTest {
       assertEquals(Double.NaN, SquaredNorm.run(x));
       Matrix half = Matrix.allocate(device, "half", DType.F16, 1, 2, arena);
       assertThrows(IllegalArgumentException.class, () -> SquaredNorm.run(half));
+    });
+  }
+
+  /** More spans than parts, so that parts have several. */
+  @Test
+  void memoryIsReadOnce() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Matrix.allocate(device, "x", DType.BF16, 515, 8, arena);
+      Traffic.count(device, () -> assertEquals(0.0, SquaredNorm.run(x)));
+      Traffic.readsOnce(x);
     });
   }
 }
