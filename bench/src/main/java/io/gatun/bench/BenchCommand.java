@@ -1,5 +1,6 @@
 package io.gatun.bench;
 
+import io.gatun.bench.check.CheckCommand;
 import io.gatun.bench.shape.TrainShapeCommand;
 import io.gatun.kernels.DeviceException;
 import java.io.PrintWriter;
@@ -12,7 +13,7 @@ import picocli.CommandLine.Command;
     description = "Measures Gatun. Without one of these commands, arguments go to JMH.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = TrainShapeCommand.class)
+    subcommands = {TrainShapeCommand.class, CheckCommand.class})
 public final class BenchCommand {
   /** For picocli. */
   BenchCommand() {}

@@ -21,7 +21,7 @@ public final class Devices {
     return switch (name) {
       case "cpu" ->
           threads == 0 ? Device.cpu() : Device.cpu(threads, CpuVariant.available().getLast());
-      case "cuda" -> throw new DeviceException("Device.cuda() is not in this version");
+      case "cuda" -> Device.cuda();
       default ->
           throw new IllegalArgumentException(
               "there is no device '%s'; take cpu or cuda".formatted(name));

@@ -10,7 +10,7 @@ import java.util.Set;
  * {@code gatun bench [JMH options] [pattern]}.
  */
 public final class Main {
-  private static final Set<String> COMMANDS = Set.of("train", "--help");
+  private static final Set<String> COMMANDS = Set.of("train", "check", "--help");
 
   private Main() {}
 

@@ -57,6 +57,17 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
   }
 
   /**
+   * The first GPU.
+   *
+   * @return a new device, to be closed
+   * @throws DeviceException when there is no driver, no compiler, no GPU, or one is too old, with
+   *     what to install
+   */
+  static Device cuda() {
+    return CudaDevice.open(0);
+  }
+
+  /**
    * Zeroed memory, aligned to 64 bytes or more.
    *
    * @param name what it is for; several buffers may share a name and are then added up in tables

@@ -66,7 +66,7 @@ final class ShapeReport {
     }
     if (measured.size() > 1) {
       lines.add(
-          "Extrapolated, not measured: all %d layers take %.1f ms, %.0f tokens/s, %.1f TFLOP/s; forecast %s"
+          "Extrapolated, not measured: all %d layers take %.1f ms, %.0f tokens/s, %.3f TFLOP/s; forecast %s"
               .formatted(
                   shape.config().layers(),
                   wholeMillis(),

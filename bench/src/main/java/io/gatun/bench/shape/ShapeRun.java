@@ -27,7 +27,7 @@ import java.util.function.Consumer;
  * @param warmup steps before those that are measured
  * @param steps how many are measured
  */
-record ShapeRun(
+public record ShapeRun(
     DecoderConfig config,
     WeightFormat format,
     DType compute,
@@ -39,23 +39,45 @@ record ShapeRun(
   private static final long SEED = 42;
   private static final double USABLE = 0.95; // a device has uses of its own for the rest
 
-  /** The same run of the first blocks only. */
-  ShapeRun withLayers(int layers) {
+  /**
+   * The same run of the first blocks only.
+   *
+   * @param layers how many
+   * @return a run of a smaller model
+   */
+  public ShapeRun withLayers(int layers) {
     return new ShapeRun(
         config.withLayers(layers), format, compute, adapter, rows, recompute, warmup, steps);
   }
 
-  /** The memory that it takes if so many blocks are kept. */
-  MemoryPlan forecast(int keptBlocks) {
+  /**
+   * The memory that it takes.
+   *
+   * @param keptBlocks how many blocks keep what backward needs
+   * @return the plan
+   */
+  public MemoryPlan forecast(int keptBlocks) {
     return MemoryPlan.training(config, format, compute, adapter, rows.tokens(), keptBlocks);
   }
 
-  StepFlops flops() {
+  /**
+   * The useful arithmetic of a step.
+   *
+   * @return by part
+   */
+  public StepFlops flops() {
     return StepFlops.of(config, adapter, rows);
   }
 
-  /** Measures on a device that holds nothing else; a line for what is going on. */
-  StepTimes measure(Device device, Consumer<String> progress) {
+  /**
+   * Measures.
+   *
+   * @param device which holds nothing else of size
+   * @param progress takes a line for each step
+   * @return times and memory
+   * @throws IllegalArgumentException if the device has no room for it
+   */
+  public StepTimes measure(Device device, Consumer<String> progress) {
     int kept = keptBlocks(device);
     long begin = System.nanoTime();
     try (var arena = Arena.ofShared()) {

@@ -14,7 +14,7 @@ import java.util.SortedMap;
  * @param peak most bytes of the device that were live
  * @param byName live bytes by the name of the buffers
  */
-record StepTimes(
+public record StepTimes(
     int layers,
     int keptBlocks,
     List<Double> millis,
@@ -22,8 +22,12 @@ record StepTimes(
     long peak,
     SortedMap<String, Long> byName) {
 
-  /** The median of the steps, in milliseconds. */
-  double median() {
+  /**
+   * The median of the steps.
+   *
+   * @return milliseconds
+   */
+  public double median() {
     double[] sorted = millis.stream().mapToDouble(Double::doubleValue).sorted().toArray();
     int half = sorted.length / 2;
     return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
