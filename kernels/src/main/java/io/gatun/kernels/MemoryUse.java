@@ -11,7 +11,8 @@ import java.util.TreeMap;
  * @param allocated live now
  * @param peak most that was ever live
  * @param capacity what the device may hold
- * @param byName live bytes by buffer name
+ * @param byName live bytes by buffer name; what a device keeps for itself stands here too, but is
+ *     not part of what is allocated
  */
 public record MemoryUse(long allocated, long peak, long capacity, SortedMap<String, Long> byName) {
   /** Copies the map. */

@@ -12,6 +12,7 @@ import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Nf4Matrix.Code;
 import io.gatun.kernels.Nf4Matrix.Layout;
 import io.gatun.kernels.Nf4Matrix.Scales;
+import io.gatun.kernels.cuda.CudaTests;
 import io.gatun.kernels.ops.Nf4Dequantize;
 import io.gatun.kernels.ops.Nf4Quantize;
 import io.gatun.kernels.ops.Nf4Quantize.NestedCode;
@@ -27,6 +28,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -38,10 +40,20 @@ class Nf4GoldenTest {
 
   @Test
   void bytesAndValuesAreThoseOfBitsandbytes() {
+    bytesAndValues(Device::cpu);
+  }
+
+  @Test
+  void onAGpuToo() {
+    CudaTests.require();
+    bytesAndValues(CudaTests::open);
+  }
+
+  private static void bytesAndValues(Supplier<Device> opened) {
     Golden.files("quant", "nf4_fp4.safetensors")
         .run(c -> {
           JsonNode cases = JsonMapper.shared().readTree(c.path().resolveSibling("nf4_fp4.json"));
-          try (Device device = Device.cpu();
+          try (Device device = opened.get();
               Arena arena = Arena.ofShared()) {
             var file = Safetensors.open(c.path(), arena);
             for (var entry : cases.properties()) {

@@ -12,11 +12,15 @@ public final class CudaBuffer implements Buffer {
   private final long bytes;
   private final MemorySegment memory; // of no length: the host cannot touch it, an arena ends it
 
-  CudaBuffer(CudaDevice device, String name, long bytes, MemorySegment memory) {
+  private final boolean scratch; // ordered by who hands it out
+  private long written;
+
+  CudaBuffer(CudaDevice device, String name, long bytes, MemorySegment memory, boolean scratch) {
     this.device = device;
     this.name = name;
     this.bytes = bytes;
     this.memory = memory;
+    this.scratch = scratch;
   }
 
   @Override
@@ -47,6 +51,16 @@ public final class CudaBuffer implements Buffer {
           "%d bytes at byte %d of buffer %s, which has %d".formatted(count, offset, name, bytes));
     }
     return address + offset;
+  }
+
+  /** Notes an operation that may write it, by number. */
+  void written(long operation) {
+    written = scratch ? 0 : operation;
+  }
+
+  /** The last operation that may have written it. */
+  long written() {
+    return written;
   }
 
   @Override

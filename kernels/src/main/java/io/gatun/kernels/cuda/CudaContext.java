@@ -9,8 +9,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A GPU's primary context with two streams: one for kernels and memory, one for copies between host
- * and device. All methods are called under the device's lock.
+ * A GPU's primary context with three streams: one for kernels and memory, one for copies between
+ * host and device, and one that works ahead: it prepares what the first will need, from memory that
+ * is rarely written. All methods are called under the device's lock.
  */
 final class CudaContext {
   private static final long KEEP_ALL = -1;
@@ -19,7 +20,11 @@ final class CudaContext {
   private final MemorySegment handle;
   private final MemorySegment work;
   private final MemorySegment copies;
+  private final MemorySegment ahead;
   private final MemorySegment turn;
+  private boolean workingAhead;
+  private long writes; // how often the working stream may have written so far
+  private long writesSeen; // by what comes next on the stream that works ahead
 
   /** Opens a context; the arena holds what its calls write into. */
   CudaContext(CudaDriver.Gpu gpu, Arena arena) {
@@ -32,6 +37,7 @@ final class CudaContext {
       keepFreedMemory(arena);
       work = stream(out);
       copies = stream(out);
+      ahead = stream(out);
       turn = event(arena);
     } catch (DeviceException e) {
       Cuda.cuDevicePrimaryCtxRelease_v2(gpu.ordinal());
@@ -78,6 +84,45 @@ final class CudaContext {
     return copies;
   }
 
+  /** Where launches go: the working stream, unless work ahead is being asked for. */
+  MemorySegment current() {
+    return workingAhead ? ahead : work;
+  }
+
+  /** The stream that works ahead. */
+  MemorySegment ahead() {
+    return ahead;
+  }
+
+  /** Launches of the task go to the stream that works ahead; later work waits for them. */
+  void ahead(Runnable task) {
+    workingAhead = true;
+    try {
+      task.run();
+    } finally {
+      workingAhead = false;
+      order(ahead, work);
+    }
+  }
+
+  /**
+   * Called for each buffer of an operation before it is enqueued. The working stream counts it as
+   * written. What works ahead reads it only after the last operation that may have written it.
+   */
+  void use(CudaBuffer buffer) {
+    if (!workingAhead) {
+      buffer.written(++writes);
+    } else if (buffer.written() > writesSeen) {
+      aheadAfterWork();
+    }
+  }
+
+  /** What is asked of the stream that works ahead from now on waits for all work so far. */
+  void aheadAfterWork() {
+    order(work, ahead);
+    writesSeen = writes;
+  }
+
   /** What is asked of the copying stream from now on waits for all that was asked of the other. */
   void copiesAfterWork() {
     order(work, copies);
@@ -93,10 +138,11 @@ final class CudaContext {
     check(Cuda.cuStreamWaitEvent(second, turn, 0), "streams cannot be ordered");
   }
 
-  /** Waits for both streams. */
+  /** Waits for all streams. */
   int synchronize() {
     int code = Cuda.cuStreamSynchronize(copies);
-    return code != 0 ? code : Cuda.cuStreamSynchronize(work);
+    code = code != 0 ? code : Cuda.cuStreamSynchronize(work);
+    return code != 0 ? code : Cuda.cuStreamSynchronize(ahead);
   }
 
   void check(int code, String what) {
@@ -108,6 +154,7 @@ final class CudaContext {
   /** Gives everything back, also after a kernel that broke the context. */
   void close() {
     Cuda.cuEventDestroy_v2(turn);
+    Cuda.cuStreamDestroy_v2(ahead);
     Cuda.cuStreamDestroy_v2(copies);
     Cuda.cuStreamDestroy_v2(work);
     check(Cuda.cuDevicePrimaryCtxRelease_v2(gpu.ordinal()), "the context cannot be closed");

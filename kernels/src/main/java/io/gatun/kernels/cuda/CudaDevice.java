@@ -36,9 +36,9 @@ public final class CudaDevice implements Device {
   private final CudaFaults faults;
   private final CudaModules modules;
   private final CudaLaunch launch;
+  private final CudaProducts products;
   private final boolean syncEveryLaunch = Boolean.getBoolean("gatun.syncEveryLaunch");
-  private CudaKernel last = CudaKernel.ADD;
-  private boolean launched;
+  private String last = ""; // what was launched last
   private boolean closed;
 
   private CudaDevice(CudaDriver.Gpu gpu, Consumer<MemorySegment> downloaded, Arena arena) {
@@ -52,6 +52,7 @@ public final class CudaDevice implements Device {
       modules =
           new CudaModules(context, new CudaCompiler(gpu.architecture(), Cache.folder("cuda")));
       launch = new CudaLaunch(this, arena);
+      products = new CudaProducts(this, context, new CudaScratch(memory, context, arena), arena);
     } catch (RuntimeException e) {
       context.close();
       throw e;
@@ -96,8 +97,8 @@ public final class CudaDevice implements Device {
       arguments.accept(launch);
       var extra = launch.complete();
       if (blocks > 0) {
-        int code = modules.allowShared(loaded, launch.sharedBytes());
-        finish(kernel, code != 0 ? code : enqueue(loaded, blocks, extra));
+        int code = modules.enqueue(loaded, blocks, launch.sharedBytes(), extra);
+        finish(kernel.function(), code, launch::arguments);
       }
       return blocks;
     });
@@ -121,26 +122,21 @@ public final class CudaDevice implements Device {
     return answer[0];
   }
 
-  private int enqueue(CudaModules.Loaded kernel, int blocks, MemorySegment extra) {
-    int threads = kernel.signature().threads();
-    int shared = launch.sharedBytes();
-    var none = MemorySegment.NULL;
-    return Cuda.cuLaunchKernel(
-        kernel.function(), blocks, 1, 1, threads, 1, 1, shared, context.work(), none, extra);
-  }
-
-  private void finish(CudaKernel kernel, int launchCode) {
+  void finish(String operation, int launchCode, Supplier<String> arguments) {
     int code = launchCode != 0 || !syncEveryLaunch ? launchCode : context.synchronize();
     if (code != 0) {
       throw new DeviceException(
-          "%s: %s (%s; %s)"
-              .formatted(kernel.function(), CudaStatus.text(code), launch.arguments(), this));
+          "%s: %s (%s; %s)".formatted(operation, CudaStatus.text(code), arguments.get(), this));
     }
-    last = kernel;
-    launched = true;
+    last = operation;
     if (syncEveryLaunch) {
       faults.check();
     }
+  }
+
+  /** Products, and the memory that they need. */
+  public CudaProducts products() {
+    return products;
   }
 
   /**
@@ -162,7 +158,7 @@ public final class CudaDevice implements Device {
   @Override
   public void upload(MemorySegment from, Buffer to, long toOffset) {
     guarded(() -> {
-      long address = own(to).range(toOffset, from.byteSize());
+      long address = use(to).range(toOffset, from.byteSize());
       return copied(() -> staging.upload(from, address, "upload to " + to.name()));
     });
   }
@@ -170,7 +166,7 @@ public final class CudaDevice implements Device {
   @Override
   public void download(Buffer from, long fromOffset, MemorySegment to) {
     guarded(() -> {
-      long address = own(from).range(fromOffset, to.byteSize());
+      long address = use(from).range(fromOffset, to.byteSize());
       faults.check();
       return copied(() -> staging.download(address, to, "download of " + from.name()));
     });
@@ -180,8 +176,8 @@ public final class CudaDevice implements Device {
   @Override
   public void copy(Buffer from, long fromOffset, Buffer to, long toOffset, long bytes) {
     guarded(() -> {
-      long source = own(from).range(fromOffset, bytes);
-      long target = own(to).range(toOffset, bytes);
+      long source = use(from).range(fromOffset, bytes);
+      long target = use(to).range(toOffset, bytes);
       return copied(() ->
           context.check(
               Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, context.work()),
@@ -192,7 +188,7 @@ public final class CudaDevice implements Device {
   @Override
   public void zero(Buffer buffer) {
     guarded(() -> {
-      long address = own(buffer).pointer();
+      long address = use(buffer).pointer();
       return copied(() ->
           context.check(
               Cuda.cuMemsetD8Async(address, (byte) 0, Math.max(1, buffer.bytes()), context.work()),
@@ -214,12 +210,12 @@ public final class CudaDevice implements Device {
       work.run();
       return true;
     } catch (DeviceException e) {
-      if (!launched || syncEveryLaunch) {
+      if (last.isEmpty() || syncEveryLaunch) {
         throw e;
       }
       throw new DeviceException(
           "%s. An earlier kernel may have failed, the last one was %s; start with -Dgatun.syncEveryLaunch=true to see which"
-              .formatted(e.getMessage(), last.function()),
+              .formatted(e.getMessage(), last),
           e);
     }
   }
@@ -235,6 +231,12 @@ public final class CudaDevice implements Device {
 
   long tickets(int count) {
     return memory.tickets(count);
+  }
+
+  /** A buffer that is about to be used. */
+  CudaBuffer use(Buffer buffer) {
+    context.use(own(buffer));
+    return own(buffer);
   }
 
   CudaBuffer own(Buffer buffer) {
@@ -265,6 +267,7 @@ public final class CudaDevice implements Device {
       memory.ledger().requireEmpty();
       closed = true;
       context.enter();
+      products.close();
       context.synchronize();
       modules.close();
       staging.close();
@@ -277,7 +280,7 @@ public final class CudaDevice implements Device {
     arena.close();
   }
 
-  private <T> T guarded(Supplier<T> work) {
+  <T> T guarded(Supplier<T> work) {
     lock.lock();
     try {
       if (closed) {

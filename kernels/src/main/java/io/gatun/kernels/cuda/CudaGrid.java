@@ -45,6 +45,17 @@ public final class CudaGrid {
   }
 
   /**
+   * For a kernel whose blocks take more than one item of their work each.
+   *
+   * @param items how many there are
+   * @param each how many are worth a block
+   * @return enough blocks
+   */
+  public static int blocks(long items, int each) {
+    return (int) Math.min(Math.ceilDiv(items, each), Integer.MAX_VALUE);
+  }
+
+  /**
    * For a kernel that walks over rows by each_row of rows.cuh.
    *
    * @param rows how many

@@ -48,7 +48,23 @@ public enum CudaKernel {
   /** y[i] = table[ids[i]] * scale. */
   EMBEDDING_FORWARD("embedding"),
   /** dTable[ids[i]] += dy[i] * scale. */
-  EMBEDDING_BACKWARD("embedding");
+  EMBEDDING_BACKWARD("embedding"),
+  /** The values of a band. */
+  NF4_DEQUANTIZE("nf4_dequantize"),
+  /** Codes and plain scales. */
+  NF4_QUANTIZE("nf4_quantize"),
+  /** The mean of scales. */
+  NF4_MEAN_SCALE("nf4_quantize"),
+  /** Codes and scales of scales. */
+  NF4_NEST_SCALES("nf4_quantize"),
+  /** Codes in another order. */
+  NF4_REPACK("nf4_repack"),
+  /** A product with few rows. */
+  NF4_MAT_VEC("nf4_mat_vec"),
+  /** A matrix inside another, zero around it. */
+  PLACE("place"),
+  /** Sums of columns. */
+  LINEAR_GRADIENT_BIAS("linear_gradient");
 
   private final String stem;
 

@@ -10,6 +10,8 @@ import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.Nf4Matrix.Scales;
 import io.gatun.kernels.cuda.CudaSignature.Parameter;
 import io.gatun.kernels.cuda.CudaSignature.Type;
 import java.lang.foreign.Arena;
@@ -89,6 +91,40 @@ public final class CudaLaunch {
     frame.set(JAVA_INT, at + 36, 0);
     shown.add("%s at byte %d: %s of buffer %s".formatted(name, at, m.shape(), m.buffer().name()));
     return this;
+  }
+
+  /**
+   * Passes a band of a 4-bit matrix.
+   *
+   * @param name of the parameter
+   * @param band a band on this device
+   * @return this
+   */
+  public CudaLaunch band(String name, Band band) {
+    long at = place(name, Type.NF4_BAND);
+    frame.set(JAVA_LONG, at, band.rows());
+    frame.set(JAVA_LONG, at + 8, band.cols());
+    frame.set(JAVA_LONG, at + 16, pin(band.codes(), 0));
+    switch (band.scales()) {
+      case Scales.Plain plain -> scales(at, pin(plain.absmax(), 0), 0, 0);
+      case Scales.Nested nested ->
+          scales(at, pin(nested.codes(), 0), pin(nested.absmax(), 0), nested.offset());
+    }
+    frame.set(JAVA_INT, at + 44, band.code().ordinal());
+    frame.set(JAVA_INT, at + 48, band.blockSize());
+    frame.set(JAVA_INT, at + 52, code(band.recordedDtype()));
+    frame.set(JAVA_INT, at + 56, band.layout().ordinal());
+    frame.set(JAVA_INT, at + 60, 0);
+    shown.add(
+        "%s at byte %d: %dx%d %s of buffer %s"
+            .formatted(name, at, band.rows(), band.cols(), band.code(), band.codes().name()));
+    return this;
+  }
+
+  private void scales(long at, long scales, long nested, float offset) {
+    frame.set(JAVA_LONG, at + 24, scales);
+    frame.set(JAVA_LONG, at + 32, nested);
+    frame.set(JAVA_FLOAT, at + 40, offset);
   }
 
   /**
@@ -235,7 +271,7 @@ public final class CudaLaunch {
   }
 
   private long pin(Buffer buffer, long offset) {
-    return device.own(buffer).pointer() + offset;
+    return device.use(buffer).pointer() + offset;
   }
 
   /** Code of an element type in the prelude. */

@@ -15,6 +15,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * freeing, which an arena starts, takes it.
  */
 final class CudaMemory {
+  private static final String SCRATCH = "scratch";
+
   private final CudaDevice device;
   private final ReentrantLock lock;
   private final CudaContext context;
@@ -47,9 +49,24 @@ final class CudaMemory {
       Cuda.cuMemFreeAsync(address, context.work());
       throw e;
     }
-    registered[0] = new CudaBuffer(device, name, bytes, memory);
+    registered[0] = new CudaBuffer(device, name, bytes, memory, false);
+    context.use(registered[0]);
     ledger.add(registered[0]);
     return registered[0];
+  }
+
+  /** Memory of the device's own, which no arena ends; not zeroed. */
+  CudaBuffer keep(String name, long bytes) {
+    var buffer =
+        new CudaBuffer(device, name, bytes, MemorySegment.ofAddress(take(name, bytes)), true);
+    ledger.keep(name, bytes);
+    return buffer;
+  }
+
+  /** Frees what was kept. */
+  void giveBack(CudaBuffer buffer) {
+    ledger.keep(buffer.name(), -buffer.bytes());
+    Cuda.cuMemFreeAsync(buffer.pointer(), context.work());
   }
 
   long take(String name, long bytes) {
@@ -105,13 +122,14 @@ final class CudaMemory {
   }
 
   /**
-   * The device's own memory, in no ledger: always the same bytes, taken at the first call. First
-   * the scratch, which holds anything, then the tickets, which are zero.
+   * Memory of the device's own, always the same bytes, taken at the first call. First the scratch,
+   * which holds anything, then the tickets, which are zero.
    */
   private long own() {
     if (scratch == 0) {
       long ticketBytes = CudaDevice.TICKETS * 4L;
-      scratch = take("scratch", CudaDevice.SCRATCH_BYTES + ticketBytes);
+      scratch = take(SCRATCH, CudaDevice.SCRATCH_BYTES + ticketBytes);
+      ledger.keep(SCRATCH, CudaDevice.SCRATCH_BYTES + ticketBytes);
       zero("tickets", scratch + CudaDevice.SCRATCH_BYTES, ticketBytes);
     }
     return scratch;

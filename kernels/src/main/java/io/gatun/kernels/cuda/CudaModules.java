@@ -20,6 +20,7 @@ final class CudaModules {
   private static final String FOLDER = "/META-INF/cuda/";
 
   private static final Pattern AFTER = Pattern.compile("// After ([\\w.]+(?:, [\\w.]+)*\\.cuh)\\.");
+  private static final Pattern NUMBERS = Pattern.compile("(?m)^#include \"(\\w+\\.inc)\"$");
   private static final int FREE_SHARED_BYTES = 48 << 10;
 
   /**
@@ -75,23 +76,33 @@ final class CudaModules {
   }
 
   /**
-   * More shared memory than every kernel may use has to be asked for.
+   * Enqueues a launch; more shared memory than every kernel may use has to be asked for.
    *
    * @param kernel which
-   * @param bytes that a block is to have
+   * @param blocks how many
+   * @param shared bytes of dynamic shared memory of a block
+   * @param extra its arguments
    * @return the driver's status
    */
-  int allowShared(Loaded kernel, int bytes) {
-    if (bytes <= FREE_SHARED_BYTES) {
-      return 0;
+  int enqueue(Loaded kernel, int blocks, int shared, MemorySegment extra) {
+    if (shared > FREE_SHARED_BYTES) {
+      int attribute = Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES();
+      int code = Cuda.cuFuncSetAttribute(kernel.function(), attribute, shared);
+      if (code != 0) {
+        return code;
+      }
     }
-    int attribute = Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES();
-    return Cuda.cuFuncSetAttribute(kernel.function(), attribute, bytes);
+    int threads = kernel.signature().threads();
+    var none = MemorySegment.NULL;
+    return Cuda.cuLaunchKernel(
+        kernel.function(), blocks, 1, 1, threads, 1, 1, shared, context.current(), none, extra);
   }
 
   /**
    * What is compiled for a file: the prelude, the files of functions that its first line names
-   * ({@code // After attention.cuh.}), and its text, each with its own line numbers.
+   * ({@code // After attention.cuh.}), and its text, each with its own line numbers. NVRTC is given
+   * one text, so tables of numbers that are shared with the CPU's kernels are put where they are
+   * included.
    */
   static String program(String stem, String source) {
     var program = new StringBuilder();
@@ -107,7 +118,8 @@ final class CudaModules {
   }
 
   private static void append(StringBuilder program, String file, String text) {
-    program.append("#line 1 \"").append(file).append("\"\n").append(text).append('\n');
+    String whole = NUMBERS.matcher(text).replaceAll(m -> text(m.group(1)).strip());
+    program.append("#line 1 \"").append(file).append("\"\n").append(whole).append('\n');
   }
 
   static String text(String file) {

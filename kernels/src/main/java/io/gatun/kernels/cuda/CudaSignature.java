@@ -22,6 +22,8 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
   enum Type {
     /** struct Matrix of the prelude. */
     MATRIX(40, 8),
+    /** struct Nf4Band of nf4.cuh. */
+    NF4_BAND(64, 8),
     /** An address on the device. */
     POINTER(8, 8),
     /** 64 bits. */
@@ -92,6 +94,7 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
         switch (parts.group(1)) {
           case String _ when pointer -> Type.POINTER;
           case "Matrix" -> Type.MATRIX;
+          case "Nf4Band" -> Type.NF4_BAND;
           case "i64" -> Type.LONG;
           case "int" -> Type.INT;
           case "float" -> Type.FLOAT;

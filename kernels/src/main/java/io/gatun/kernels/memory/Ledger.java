@@ -13,6 +13,7 @@ public final class Ledger {
   private final Device device;
   private final long capacity;
   private final Set<Buffer> live = new HashSet<>();
+  private final TreeMap<String, Long> kept = new TreeMap<>();
   private long allocated;
   private long peak;
 
@@ -49,13 +50,27 @@ public final class Ledger {
   }
 
   /**
+   * Counts memory that the device keeps for itself: it stands in tables, but is nobody's to free.
+   *
+   * @param name what for
+   * @param bytes more of it; negative when it is given back
+   */
+  public void keep(String name, long bytes) {
+    kept.merge(name, bytes, (a, b) -> a + b == 0 ? null : Long.valueOf(a + b));
+  }
+
+  private long inUse() {
+    return allocated + kept.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /**
    * Whether there can be room at all.
    *
    * @param bytes of a buffer to come
    * @return false if they are more than capacity and live buffers leave
    */
   public boolean hasRoom(long bytes) {
-    return bytes <= capacity - allocated;
+    return bytes <= capacity - inUse();
   }
 
   /**
@@ -68,7 +83,7 @@ public final class Ledger {
   public DeviceException outOfMemory(String name, long bytes) {
     return new DeviceException(
         "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
-            .formatted(name, bytes, allocated, capacity, use().table()));
+            .formatted(name, bytes, inUse(), capacity, use().table()));
   }
 
   /**
@@ -77,7 +92,7 @@ public final class Ledger {
    * @return bytes, by the names of the buffers
    */
   public MemoryUse use() {
-    var byName = new TreeMap<String, Long>();
+    var byName = new TreeMap<>(kept);
     live.forEach(b -> byName.merge(b.name(), b.bytes(), Long::sum));
     return new MemoryUse(allocated, peak, capacity, byName);
   }

@@ -6,6 +6,9 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.cuda.CudaProduct;
 
 /**
  * The gradients of a dense layer {@code y = x wᵀ + b} all of whose numbers are trained. That of x
@@ -13,6 +16,8 @@ import io.gatun.kernels.cuda.CudaDevice;
  */
 public final class LinearGradient {
   private static final String OP = "linear_gradient";
+
+  private static final int BLOCK_COLUMNS = 64; // of a CUDA block
 
   private LinearGradient() {}
 
@@ -32,7 +37,13 @@ public final class LinearGradient {
     Check.matrix(OP, "dwSum", dwSum, DType.F32, dy.cols(), x.cols(), dy);
     Check.matrix(OP, "dbSum", dbSum, DType.F32, 1, dy.cols(), dy);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("linear_gradient");
+      case CudaDevice cuda -> {
+        cuda.products().multiply(CudaProduct.ofTransposed(OP, dy, x, dwSum));
+        cuda.launch(
+            CudaKernel.LINEAR_GRADIENT_BIAS,
+            CudaGrid.blocks(dy.cols(), BLOCK_COLUMNS),
+            l -> l.matrix("dy", dy).matrix("dbSum", dbSum));
+      }
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LINEAR_GRADIENT, c -> c.matrix(dy).matrix(x).matrix(dwSum).matrix(dbSum));

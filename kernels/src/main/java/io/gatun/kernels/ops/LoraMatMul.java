@@ -94,7 +94,7 @@ public final class LoraMatMul {
     bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
     LoraCheck.rows(rows, x, t, w);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("lora_mat_mul_forward");
+      case CudaDevice cuda -> new CudaLoraMatMul(cuda, w, rows).forward(x, xa, bias, t, y);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LORA_MAT_MUL_FORWARD,
@@ -176,7 +176,8 @@ public final class LoraMatMul {
     LoraCheck.rows(rows, xa, t, w);
     LoraCheck.gradients(rows, grads, dy);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("lora_mat_mul_backward");
+      case CudaDevice cuda ->
+          new CudaLoraMatMul(cuda, w, rows).backward(dy, xa, t, grads, u, dx, dxa);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LORA_MAT_MUL_BACKWARD,

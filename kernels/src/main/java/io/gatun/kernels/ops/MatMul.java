@@ -14,8 +14,9 @@ import java.util.Optional;
  * Products with a frozen weight. The type of x (forward) or dy (backward) is the compute type: the
  * weight is rounded to it, sums are F32, the result is rounded once. The order of a sum depends on
  * its length only, except that at most {@link #FEW_ROWS} rows of x take a path that reads the
- * weight once and sums in another order. A 4-bit weight is decoded on the way. C:
- * gatun_mat_mul_forward, gatun_mat_mul_backward.
+ * weight once and sums in another order; on a GPU it depends on all sizes, which choose cuBLASLt's
+ * algorithm. A 4-bit weight is decoded on the way. C: gatun_mat_mul_forward,
+ * gatun_mat_mul_backward.
  */
 public final class MatMul {
   /**
@@ -90,7 +91,7 @@ public final class MatMul {
     Check.activation(OP, "y", y, x.rows(), w.rows(), x);
     bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("mat_mul_forward");
+      case CudaDevice cuda -> CudaMatMul.forward(cuda, x, w, bias, y, add == 1);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.MAT_MUL_FORWARD,
@@ -107,7 +108,7 @@ public final class MatMul {
     Check.weight(OP, w, dy.cols(), w.cols(), dy);
     Check.activation(OP, "dx", dx, dy.rows(), w.cols(), dy);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("mat_mul_backward");
+      case CudaDevice cuda -> CudaMatMul.backward(cuda, dy, w, dx, add == 1);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.MAT_MUL_BACKWARD,

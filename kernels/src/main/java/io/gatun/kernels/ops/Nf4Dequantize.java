@@ -8,6 +8,8 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 import java.util.List;
 
 /**
@@ -15,6 +17,9 @@ import java.util.List;
  * then to the type of y. Bit for bit what bitsandbytes reads. C: gatun_nf4_dequantize.
  */
 public final class Nf4Dequantize {
+  // Two rounds of a CUDA block, so that its tables are worth filling.
+  private static final int BLOCK_ELEMENTS = 1 << 14;
+
   private Nf4Dequantize() {}
 
   /**
@@ -27,10 +32,23 @@ public final class Nf4Dequantize {
     Device device = y.buffer().device();
     Check.weight("nf4_dequantize", w, y.rows(), y.cols(), y);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("nf4_dequantize");
+      case CudaDevice cuda -> {
+        int first = 0;
+        for (Band band : w.bands()) {
+          launch(cuda, band, y.rowSlice(first, band.rows()));
+          first += band.rows();
+        }
+      }
       case CpuDevice cpu ->
           cpu.call(CpuKernel.NF4_DEQUANTIZE, c -> c.struct(CpuWeights.weight(c, w)).matrix(y));
     }
+  }
+
+  private static void launch(CudaDevice cuda, Band band, Matrix y) {
+    cuda.launch(
+        CudaKernel.NF4_DEQUANTIZE,
+        CudaGrid.blocks((long) band.rows() * band.cols(), BLOCK_ELEMENTS),
+        l -> l.band("w", band).matrix("y", y));
   }
 
   /**

@@ -2,6 +2,7 @@ package io.gatun.kernels.ops;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
+import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Nf4Matrix.Scales;
@@ -9,6 +10,8 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 import java.lang.foreign.Arena;
 
 /**
@@ -28,6 +31,9 @@ public final class Nf4Quantize {
      */
     BINNED
   }
+
+  private static final int LARGEST_BLOCK = 4096;
+  private static final int BLOCKS_EACH = 32; // of a CUDA block, four for each of its warps
 
   private Nf4Quantize() {}
 
@@ -58,6 +64,12 @@ public final class Nf4Quantize {
         "x is %s with row stride %s; copy it into a matrix without gaps",
         x.shape(),
         x.rowStride());
+    Check.that(
+        out.blockSize() % 2 == 0 && out.blockSize() <= LARGEST_BLOCK,
+        "nf4_quantize",
+        "blocks of %s elements; must be an even number up to %s",
+        out.blockSize(),
+        LARGEST_BLOCK);
     int blocks = Math.toIntExact(Math.ceilDiv((long) out.rows() * out.cols(), out.blockSize()));
     Device device = x.buffer().device();
     return switch (out.scales()) {
@@ -78,7 +90,7 @@ public final class Nf4Quantize {
   private static float quantize(
       Device device, Matrix x, Band out, Matrix absmax, NestedCode nestedCode) {
     return switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("nf4_quantize");
+      case CudaDevice cuda -> quantize(cuda, x, out, absmax, nestedCode);
       case CpuDevice cpu ->
           (float)
               cpu.callForDouble(
@@ -90,6 +102,39 @@ public final class Nf4Quantize {
                           .integer(nestedCode.ordinal())
                           .result());
     };
+  }
+
+  private static float quantize(
+      CudaDevice cuda, Matrix x, Band out, Matrix absmax, NestedCode nestedCode) {
+    int blocks = absmax.cols();
+    cuda.launch(
+        CudaKernel.NF4_QUANTIZE,
+        CudaGrid.blocks(blocks, BLOCKS_EACH),
+        l -> l.matrix("x", x).band("out", out).pointer("absmax", absmax.buffer(), 0));
+    if (!(out.scales() instanceof Scales.Nested nested) || blocks == 0) {
+      return 0;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      Matrix mean = Matrix.allocate(cuda, "mean of scales", DType.F32, 1, 1, arena);
+      cuda.launch(
+          CudaKernel.NF4_MEAN_SCALE,
+          1,
+          l ->
+              l.pointer("absmax", absmax.buffer(), 0)
+                  .count("count", blocks)
+                  .pointer("mean", mean.buffer(), 0));
+      cuda.launch(
+          CudaKernel.NF4_NEST_SCALES,
+          CudaGrid.blocks(blocks, Band.NESTED_BLOCK),
+          l ->
+              l.band("out", out)
+                  .pointer("absmax", absmax.buffer(), 0)
+                  .count("count", blocks)
+                  .pointer("mean", mean.buffer(), 0)
+                  .integer("binned", nestedCode.ordinal())
+                  .pointer("nested", nested.absmax(), 0));
+      return HostCopy.readFloats(mean)[0];
+    }
   }
 
   private static Band withOffset(Band band, Scales.Nested nested, float offset) {

@@ -6,12 +6,16 @@ import io.gatun.kernels.cpu.CpuDevice;
 import io.gatun.kernels.cpu.CpuKernel;
 import io.gatun.kernels.cpu.CpuWeights;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
 
 /**
  * Changes the layout of the codes of a 4-bit matrix, between file order and tiles. C:
  * gatun_nf4_repack.
  */
 public final class Nf4Repack {
+  private static final int BLOCK_CODES = 1 << 13; // a tile for each warp of a CUDA block
+
   private Nf4Repack() {}
 
   /**
@@ -29,7 +33,11 @@ public final class Nf4Repack {
         to.rows() + "x" + to.cols());
     Device device = from.codes().device();
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("nf4_repack");
+      case CudaDevice cuda ->
+          cuda.launch(
+              CudaKernel.NF4_REPACK,
+              CudaGrid.blocks((long) from.rows() * from.cols(), BLOCK_CODES),
+              l -> l.band("from", from).band("to", to));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.NF4_REPACK,

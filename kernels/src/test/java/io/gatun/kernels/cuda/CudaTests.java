@@ -31,7 +31,7 @@ public final class CudaTests {
   }
 
   /** Skips the test where there is neither a GPU nor the emulator. */
-  static void require() {
+  public static void require() {
     assumeTrue(
         NativeLibrary.CUDA.available(),
         "no GPU, and no emulator, which needs Linux on x86-64 and g++: "

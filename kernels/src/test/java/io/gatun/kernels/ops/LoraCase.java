@@ -40,6 +40,11 @@ record LoraCase(
     {70, 1153, 70, 4, 1, 1}
   };
 
+  /** For the emulator, which takes its time. */
+  static final int[][] GPU_SHAPES = {
+    {1, 64, 1, 16, 16, 16}, {9, 13, 7, 3, 5, 1}, {13, 192, 40, 16, 20, 8}
+  };
+
   double[] values(Matrix m) {
     return Samples.values(m);
   }
@@ -126,9 +131,9 @@ record LoraCase(
     void run(LoraCase c);
   }
 
-  static void eachCase(Devices.Choice choice, Check check) {
-    choice.run((device, ignored) -> {
-      for (int[] shape : SHAPES) {
+  static void eachCase(Devices.Place place, Check check) {
+    place.run((device, ignored) -> {
+      for (int[] shape : place instanceof Devices.Gpu ? GPU_SHAPES : SHAPES) {
         for (DType compute : COMPUTE) {
           for (boolean whole : new boolean[] {true, false}) {
             try (Arena arena = Arena.ofConfined()) {

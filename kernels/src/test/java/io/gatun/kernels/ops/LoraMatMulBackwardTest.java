@@ -29,10 +29,10 @@ class LoraMatMulBackwardTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsReference(Devices.Choice choice) {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsReference(Devices.Place place) {
     LoraCase.eachCase(
-        choice,
+        place,
         c -> {
           boolean dropped = c.x() != c.xa();
           Matrix y = Matrix.allocate(c.device(), "y", DType.F32, c.tokens(), c.out(), c.arena());
@@ -96,9 +96,9 @@ class LoraMatMulBackwardTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void gradientsEqualFiniteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void gradientsEqualFiniteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       LoraCase c =
           LoraCase.make(device, DType.F32, new int[] {5, 13, 7, 3, 5, 2}, true, false, arena);
       LoraFactors f = c.rows().getFirst().factors();

@@ -14,7 +14,6 @@ import io.gatun.kernels.Nf4Matrix.Layout;
 import io.gatun.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,6 +41,9 @@ class MatMulTest {
     {10, 1088, 48},
     {207, 13, 129}
   };
+
+  /** For the emulator, which takes its time. */
+  private static final int[][] GPU_SHAPES = {{1, 1, 1}, {3, 33, 13}, {9, 128, 17}};
 
   /** Every kind of weight that has this shape. */
   private static List<Weight> weights(Device device, int out, int in, Arena arena) {
@@ -87,48 +89,52 @@ class MatMulTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void forwardEqualsReference(Devices.Choice choice) {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void forwardEqualsReference(Devices.Place place) {
     eachCase(
-        choice,
+        place,
         (device, shape, compute, w, arena) -> {
-          int rows = shape[0];
-          int in = shape[1];
-          int out = shape[2];
-          Matrix x = Samples.random(device, compute, rows, in, 1, arena);
-          double[] product =
-              MatMulReference.forward(
-                  Samples.values(x), Weights.values(w, compute, arena), rows, in, out);
-          for (DType result : COMPUTE) {
-            var tolerance = Tolerance.of(result, in);
-            String what = compute + " to " + result + " " + Arrays.toString(shape) + " " + kind(w);
-            Matrix y = Samples.guarded(device, result, rows, out, arena);
-            MatMul.forward(x, w, y);
-            tolerance.check(what, product, Samples.values(y));
-            Samples.checkGuards(y);
-
-            Matrix bias = Samples.random(device, DType.F32, 1, out, 3, arena);
-            MatMul.forward(x, w, bias, y);
-            double[] b = Samples.values(bias);
-            double[] biased =
-                IntStream.range(0, rows * out).mapToDouble(i -> product[i] + b[i % out]).toArray();
-            tolerance.check(what + " bias", biased, Samples.values(y));
-
-            double[] before = Samples.values(y);
-            MatMul.forwardSum(x, w, y);
-            double[] sum =
-                IntStream.range(0, rows * out).mapToDouble(i -> before[i] + product[i]).toArray();
-            tolerance.check(what + " sum", sum, Samples.values(y));
-            Samples.checkGuards(y);
-          }
+          Matrix x = Samples.random(device, compute, shape[0], shape[1], 1, arena);
+          checkForward(device, x, w, arena);
         });
   }
 
+  private static void checkForward(Device device, Matrix x, Weight w, Arena arena) {
+    int rows = x.rows();
+    int in = x.cols();
+    int out = w.rows();
+    double[] product =
+        MatMulReference.forward(
+            Samples.values(x), Weights.values(w, x.dtype(), arena), rows, in, out);
+    for (DType result : COMPUTE) {
+      var tolerance = Tolerance.of(result, in);
+      String what = x.shape() + " to " + result + " " + w.rows() + " " + kind(w);
+      Matrix y = Samples.guarded(device, result, rows, out, arena);
+      MatMul.forward(x, w, y);
+      tolerance.check(what, product, Samples.values(y));
+      Samples.checkGuards(y);
+
+      Matrix bias = Samples.random(device, DType.F32, 1, out, 3, arena);
+      MatMul.forward(x, w, bias, y);
+      double[] b = Samples.values(bias);
+      double[] biased =
+          IntStream.range(0, rows * out).mapToDouble(i -> product[i] + b[i % out]).toArray();
+      tolerance.check(what + " bias", biased, Samples.values(y));
+
+      double[] before = Samples.values(y);
+      MatMul.forwardSum(x, w, y);
+      double[] sum =
+          IntStream.range(0, rows * out).mapToDouble(i -> before[i] + product[i]).toArray();
+      tolerance.check(what + " sum", sum, Samples.values(y));
+      Samples.checkGuards(y);
+    }
+  }
+
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void backwardEqualsReference(Devices.Choice choice) {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void backwardEqualsReference(Devices.Place place) {
     eachCase(
-        choice,
+        place,
         (device, shape, compute, w, arena) -> {
           int rows = shape[0];
           int in = shape[1];
@@ -160,13 +166,32 @@ class MatMulTest {
         });
   }
 
+  /** Aligned rows and 4-bit tiles, which few rows of x are multiplied with as they are on a GPU. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void fewAlignedRows(Devices.Place place) {
+    place.run((device, arena) -> {
+      for (int rows : new int[] {1, 9, 32}) {
+        for (Code code : Code.values()) {
+          int in = rows == 9 ? 640 : 64;
+          int out = 37;
+          int block = code == Code.FP4 && rows == 9 ? 128 : 64;
+          Nf4Matrix w = bands(device, code, block, out, in, Layout.TILED, rows != 1, arena);
+          Matrix x = Matrix.allocate(device, "x", DType.BF16, rows, in, arena);
+          HostCopy.write(x, Samples.normal(rows, rows * in));
+          checkForward(device, x, w, arena);
+        }
+      }
+    });
+  }
+
   private interface Case {
     void run(Device device, int[] shape, DType compute, Weight w, Arena arena);
   }
 
-  private static void eachCase(Devices.Choice choice, Case test) {
-    choice.run((device, ignored) -> {
-      for (int[] shape : SHAPES) {
+  private static void eachCase(Devices.Place place, Case test) {
+    place.run((device, ignored) -> {
+      for (int[] shape : place instanceof Devices.Gpu ? GPU_SHAPES : SHAPES) {
         try (Arena arena = Arena.ofConfined()) {
           for (Weight w : weights(device, shape[2], shape[1], arena)) {
             for (DType compute : COMPUTE) {
@@ -214,9 +239,9 @@ class MatMulTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void decodedInPackingEqualsDecodedBefore(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void decodedInPackingEqualsDecodedBefore(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType compute : COMPUTE) {
         Nf4Matrix w = bands(device, Code.NF4, 64, 150, 192, Layout.TILED, true, arena);
         Matrix decoded = Matrix.allocate(device, "w", compute, 150, 192, arena);
@@ -243,9 +268,9 @@ class MatMulTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType compute : COMPUTE) {
         Matrix x = Samples.random(device, compute, 10, 64, 1, arena);
         float[] values = HostCopy.readFloats(x);

@@ -102,9 +102,9 @@ class Nf4QuantizeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void equalsReference(Devices.Choice choice) {
-    choice.run((device, ignored) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void equalsReference(Devices.Place place) {
+    place.run((device, ignored) -> {
       for (int[] shape : SHAPES) {
         try (Arena arena = Arena.ofConfined()) {
           check(device, Samples.normal(3, shape[0] * shape[1]), shape[0], shape[1], arena);
@@ -114,9 +114,9 @@ class Nf4QuantizeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       float[] values = Samples.normal(5, 6 * 64);
       java.util.Arrays.fill(values, 64, 128, 0f);
       java.util.Arrays.fill(values, 128, 192, -0f);
@@ -142,9 +142,9 @@ class Nf4QuantizeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void aNanPoisonsItsBlockAndNoOther(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void aNanPoisonsItsBlockAndNoOther(Devices.Place place) {
+    place.run((device, arena) -> {
       float[] values = Samples.normal(5, 3 * 64);
       values[70] = Float.NaN;
       Matrix x = Matrix.allocate(device, "x", DType.F32, 3, 64, arena);
@@ -165,8 +165,8 @@ class Nf4QuantizeTest {
    * gives the next code.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void theProductIsRoundedBeforeItIsCompared(Devices.Choice choice) {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void theProductIsRoundedBeforeItIsCompared(Devices.Place place) {
     var random = new Random(1);
     var values = new float[64 * 64];
     int found = 0;
@@ -183,6 +183,6 @@ class Nf4QuantizeTest {
         found++;
       }
     }
-    choice.run((device, arena) -> check(device, values, 64, 64, arena));
+    place.run((device, arena) -> check(device, values, 64, 64, arena));
   }
 }

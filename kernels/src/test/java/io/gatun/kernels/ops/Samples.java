@@ -120,7 +120,23 @@ public final class Samples {
    * @return the view
    */
   public static Matrix guarded(Device device, DType dtype, int rows, int cols, Arena arena) {
-    int stride = cols + GAP;
+    return guarded(device, dtype, rows, cols, GAP, arena);
+  }
+
+  /**
+   * As above, with another gap, so that rows may be aligned.
+   *
+   * @param device where
+   * @param dtype type
+   * @param rows rows
+   * @param cols columns
+   * @param gap elements between rows
+   * @param arena owner
+   * @return the view
+   */
+  public static Matrix guarded(
+      Device device, DType dtype, int rows, int cols, int gap, Arena arena) {
+    int stride = cols + gap;
     var bytes = new byte[Math.toIntExact(Matrix.bytes(dtype, rows + 2, stride))];
     Arrays.fill(bytes, GUARD);
     var buffer = device.allocate("test", bytes.length, arena);

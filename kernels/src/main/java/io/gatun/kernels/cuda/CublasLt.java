@@ -1,0 +1,257 @@
+package io.gatun.kernels.cuda;
+
+import static io.gatun.bindings.cublaslt.CublasLt.*;
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.gatun.bindings.NativeLibrary;
+import io.gatun.bindings.cublaslt.cublasLtMatmulAlgo_t;
+import io.gatun.bindings.cublaslt.cublasLtMatmulHeuristicResult_t;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.DeviceException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/**
+ * Products by cuBLASLt. Its matrices are stored column by column, ours row by row: it is given b as
+ * its left operand and computes yᵀ. For each shape the first algorithm it proposes is kept, among
+ * those that add partial sums in F32 in an order of their own, so that results repeat; F32 operands
+ * are not shortened. All methods are called under the device's lock.
+ */
+final class CublasLt {
+  static final long WORKSPACE_BYTES = CudaDevice.SCRATCH_BYTES;
+  private static final int MOST_PLANS = 1024;
+  private static final long LARGEST_ALIGNMENT = 256;
+
+  /** All that the choice of an algorithm depends on. */
+  private record Key(
+      DType in,
+      DType out,
+      int rows,
+      int cols,
+      int depth,
+      int strideA,
+      int strideB,
+      int strideY,
+      boolean turnA,
+      boolean turnB,
+      boolean bias,
+      long alignments) {}
+
+  /** What is made once a key; left and right as cuBLASLt sees them. */
+  private record Plan(
+      MemorySegment product,
+      MemorySegment left,
+      MemorySegment right,
+      MemorySegment result,
+      byte[] algorithm) {
+    void destroy() {
+      cublasLtMatrixLayoutDestroy(left);
+      cublasLtMatrixLayoutDestroy(right);
+      cublasLtMatrixLayoutDestroy(result);
+      cublasLtMatmulDescDestroy(product);
+    }
+  }
+
+  private final CudaDevice device;
+  private final MemorySegment handle;
+  private final long workspace;
+  private final MemorySegment out; // what calls return
+  private final MemorySegment value; // of an attribute
+  private final MemorySegment factors; // scale, and 0 or 1 for what y holds
+  private final MemorySegment found;
+  private final MemorySegment algorithm;
+  private final SequencedMap<Key, Plan> plans = new LinkedHashMap<>(64, 0.75f, true);
+
+  /**
+   * Opens the library.
+   *
+   * @param device whose products it makes; its context is current
+   * @param workspace address of {@link #WORKSPACE_BYTES} on the device
+   * @param arena holds what its calls write into
+   */
+  CublasLt(CudaDevice device, long workspace, Arena arena) {
+    this.device = device;
+    this.workspace = workspace;
+    out = arena.allocate(ADDRESS);
+    value = arena.allocate(JAVA_LONG);
+    factors = arena.allocate(JAVA_FLOAT, 2);
+    found = arena.allocate(cublasLtMatmulHeuristicResult_t.layout());
+    algorithm = arena.allocate(cublasLtMatmulAlgo_t.layout());
+    check(cublasLtCreate(out), "cuBLASLt does not start");
+    handle = out.get(ADDRESS, 0);
+  }
+
+  /** Refuses to go on without the library. */
+  static void require() {
+    if (!NativeLibrary.CUBLASLT.available()) {
+      throw new DeviceException(NativeLibrary.CUBLASLT.describe());
+    }
+  }
+
+  /** Enqueues a product. */
+  void multiply(CudaProduct p, long a, long b, long y, long bias, MemorySegment stream) {
+    var key =
+        new Key(
+            p.a().dtype(),
+            p.y().dtype(),
+            p.y().rows(),
+            p.y().cols(),
+            p.depth(),
+            p.a().rowStride(),
+            p.b().rowStride(),
+            p.y().rowStride(),
+            p.turnA(),
+            p.turnB(),
+            bias != 0,
+            alignment(a) | alignment(b) << 16 | alignment(y) << 32);
+    var plan = plans.get(key);
+    if (plan == null) {
+      plan = plan(p, bias != 0, key.alignments());
+      plans.put(key, plan);
+      forgetOldest();
+    }
+    if (bias != 0) {
+      value.set(JAVA_LONG, 0, bias);
+      describe(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER(), JAVA_LONG.byteSize());
+    }
+    factors.setAtIndex(JAVA_FLOAT, 0, p.scale());
+    factors.setAtIndex(JAVA_FLOAT, 1, p.add() ? 1 : 0);
+    MemorySegment.copy(plan.algorithm, 0, algorithm, JAVA_BYTE, 0, plan.algorithm.length);
+    var result = MemorySegment.ofAddress(y);
+    check(
+        cublasLtMatmul(
+            handle,
+            plan.product,
+            factors,
+            MemorySegment.ofAddress(b),
+            plan.left,
+            MemorySegment.ofAddress(a),
+            plan.right,
+            factors.asSlice(JAVA_FLOAT.byteSize()),
+            result,
+            plan.result,
+            result,
+            plan.result,
+            algorithm,
+            MemorySegment.ofAddress(workspace),
+            WORKSPACE_BYTES,
+            stream),
+        p);
+  }
+
+  private static long alignment(long address) {
+    return Math.min(Long.lowestOneBit(address), LARGEST_ALIGNMENT);
+  }
+
+  private void forgetOldest() {
+    if (plans.size() > MOST_PLANS) {
+      var oldest = plans.pollFirstEntry();
+      oldest.getValue().destroy();
+    }
+  }
+
+  private Plan plan(CudaProduct p, boolean bias, long alignments) {
+    check(cublasLtMatmulDescCreate(out, CUBLAS_COMPUTE_32F(), CUDA_R_32F()), p);
+    var product = out.get(ADDRESS, 0);
+    describe(product, CUBLASLT_MATMUL_DESC_TRANSA(), p.turnB() ? CUBLAS_OP_T() : CUBLAS_OP_N());
+    describe(product, CUBLASLT_MATMUL_DESC_TRANSB(), p.turnA() ? CUBLAS_OP_T() : CUBLAS_OP_N());
+    if (bias) {
+      describe(product, CUBLASLT_MATMUL_DESC_EPILOGUE(), CUBLASLT_EPILOGUE_BIAS());
+      value.set(JAVA_LONG, 0, LARGEST_ALIGNMENT); // any address but null; each call sets its own
+      describe(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER(), JAVA_LONG.byteSize());
+    }
+    var left = layout(p, p.b());
+    var right = layout(p, p.a());
+    var result = layout(p, p.y());
+    var plan = new Plan(product, left, right, result, new byte[(int) algorithm.byteSize()]);
+    try {
+      choose(p, plan, alignments);
+    } catch (DeviceException e) {
+      plan.destroy();
+      throw e;
+    }
+    return plan;
+  }
+
+  /** Asks for the first algorithm of a plan. */
+  private void choose(CudaProduct p, Plan plan, long alignments) {
+    check(cublasLtMatmulPreferenceCreate(out), p);
+    var preference = out.get(ADDRESS, 0);
+    try {
+      value.set(JAVA_LONG, 0, WORKSPACE_BYTES);
+      check(
+          cublasLtMatmulPreferenceSetAttribute(
+              preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES(), value, JAVA_LONG.byteSize()),
+          p);
+      prefer(
+          preference,
+          CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK(),
+          CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE());
+      long y = alignments >>> 32;
+      prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES(), alignments >>> 16 & 0xffff);
+      prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES(), alignments & 0xffff);
+      prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES(), y);
+      prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES(), y);
+      check(
+          cublasLtMatmulAlgoGetHeuristic(
+              handle,
+              plan.product,
+              plan.left,
+              plan.right,
+              plan.result,
+              plan.result,
+              preference,
+              1,
+              found,
+              out),
+          p);
+      if (out.get(JAVA_INT, 0) < 1) {
+        throw new DeviceException("%s: cuBLASLt has no algorithm (%s)".formatted(p, device));
+      }
+      var chosen = cublasLtMatmulHeuristicResult_t.algo(found);
+      MemorySegment.copy(chosen, JAVA_BYTE, 0, plan.algorithm, 0, plan.algorithm.length);
+    } finally {
+      cublasLtMatmulPreferenceDestroy(preference);
+    }
+  }
+
+  private MemorySegment layout(CudaProduct p, io.gatun.kernels.Matrix m) {
+    int type = m.dtype() == DType.F32 ? CUDA_R_32F() : CUDA_R_16BF();
+    check(cublasLtMatrixLayoutCreate(out, type, m.cols(), m.rows(), m.rowStride()), p);
+    return out.get(ADDRESS, 0);
+  }
+
+  private void describe(MemorySegment product, int attribute, int number) {
+    value.set(JAVA_INT, 0, number);
+    describe(product, attribute, JAVA_INT.byteSize());
+  }
+
+  private void describe(MemorySegment product, int attribute, long bytes) {
+    check(cublasLtMatmulDescSetAttribute(product, attribute, value, bytes), "a product");
+  }
+
+  private void prefer(MemorySegment preference, int attribute, long number) {
+    value.set(JAVA_INT, 0, (int) number);
+    long bytes = JAVA_INT.byteSize();
+    check(cublasLtMatmulPreferenceSetAttribute(preference, attribute, value, bytes), "a product");
+  }
+
+  private void check(int code, Object what) {
+    if (code != 0) {
+      String name = cublasLtGetStatusName(code).reinterpret(Long.MAX_VALUE).getString(0);
+      throw new DeviceException("%s: %s (%s)".formatted(what, name, device));
+    }
+  }
+
+  /** The context is idle. */
+  void close() {
+    plans.values().forEach(Plan::destroy);
+    cublasLtDestroy(handle);
+  }
+}

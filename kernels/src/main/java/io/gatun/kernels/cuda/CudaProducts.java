@@ -1,0 +1,98 @@
+package io.gatun.kernels.cuda;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.DeviceException;
+import io.gatun.kernels.Matrix;
+import java.lang.foreign.Arena;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** Products on a GPU by cuBLASLt, and the device's own memory for their operands. */
+public final class CudaProducts {
+  private final CudaDevice device;
+  private final CudaContext context;
+  private final CudaScratch scratch;
+  private final Arena arena;
+  private Optional<CublasLt> library = Optional.empty(); // opened by the first product
+
+  CudaProducts(CudaDevice device, CudaContext context, CudaScratch scratch, Arena arena) {
+    this.device = device;
+    this.context = context;
+    this.scratch = scratch;
+    this.arena = arena;
+  }
+
+  /**
+   * Multiplies, after all that was asked for so far. An empty product, and one without terms, does
+   * nothing.
+   *
+   * @param p what to multiply
+   * @throws DeviceException when cuBLASLt is missing or refuses
+   */
+  public void multiply(CudaProduct p) {
+    device.guarded(() -> {
+      if (p.y().rows() > 0 && p.y().cols() > 0 && p.depth() > 0) {
+        long bias = p.bias().map(this::address).orElse(0L);
+        long y = address(p.y());
+        context.use(device.own(p.y().buffer()));
+        library().multiply(p, address(p.a()), address(p.b()), y, bias, context.work());
+        device.finish(p.op(), 0, p::toString);
+      }
+      return p;
+    });
+  }
+
+  private CublasLt library() {
+    if (library.isEmpty()) {
+      CublasLt.require();
+      long workspace = scratch.workspace(CublasLt.WORKSPACE_BYTES);
+      library = Optional.of(new CublasLt(device, workspace, arena));
+    }
+    return library.get();
+  }
+
+  /** Of an operand that is only read, which orders nothing. */
+  private long address(Matrix m) {
+    return device.own(m.buffer()).pointer() + m.offset();
+  }
+
+  /**
+   * A matrix in the device's own memory, of undefined content, until the next call for the purpose.
+   *
+   * @param purpose what for
+   * @param dtype type of the elements
+   * @param rows rows
+   * @param cols columns
+   * @return the matrix
+   */
+  public Matrix scratch(Scratch purpose, DType dtype, int rows, int cols) {
+    long bytes = Matrix.bytes(dtype, rows, cols);
+    return device.guarded(() -> Matrix.of(scratch.take(purpose, bytes), 0, dtype, rows, cols));
+  }
+
+  /**
+   * Prepares a weight in the device's own memory, beside the work that was asked for before, and
+   * uses it.
+   *
+   * @param dtype type it is used in
+   * @param rows rows of all that is prepared
+   * @param cols columns
+   * @param prepare writes it, by launches alone
+   * @param use reads it
+   */
+  public void withWeight(
+      DType dtype, int rows, int cols, Consumer<Matrix> prepare, Consumer<Matrix> use) {
+    device.guarded(() -> {
+      scratch.withWeight(dtype, rows, cols, prepare, use);
+      return dtype;
+    });
+  }
+
+  /** Waits for the context. */
+  void close() {
+    scratch.giveBack();
+    context.synchronize();
+    scratch.close();
+    library.ifPresent(CublasLt::close);
+  }
+}

@@ -1,0 +1,211 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
+import io.gatun.kernels.Weight;
+import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaProduct;
+import io.gatun.kernels.cuda.CudaProducts;
+import io.gatun.kernels.cuda.Scratch;
+import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
+import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
+import io.gatun.kernels.ops.LoraMatMul.LoraRows;
+import io.gatun.kernels.ops.LoraMatMul.Sibling;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * {@link LoraMatMul} on a GPU: {@code y = [x | t] [w | s B]ᵀ} and {@code dx = [dy | u] [w ; A]},
+ * each one product over operands that lie side by side. The ranks of several adapters stand side by
+ * side too; t and u are 0 in the rows of others. The right operands come from one matrix in the
+ * device's own memory, with s B to the right of w and A below; the left ones are used where they
+ * lie if t lies beside x in memory, else copied together.
+ */
+final class CudaLoraMatMul {
+  private static final String OP = "lora_mat_mul";
+  private static final int STRIDE = 64; // rows of a copied operand start on lines of 128 bytes
+
+  private final CudaDevice cuda;
+  private final CudaProducts products;
+  private final Weight w;
+  private final List<LoraRows> rows;
+  private final Map<LoraFactors, Integer> firstRanks = new IdentityHashMap<>();
+  private final int ranks; // of all adapters together
+
+  CudaLoraMatMul(CudaDevice cuda, Weight w, List<LoraRows> rows) {
+    this.cuda = cuda;
+    this.w = w;
+    this.rows = rows;
+    products = cuda.products();
+    int count = 0;
+    for (LoraRows r : rows) {
+      if (firstRanks.putIfAbsent(r.factors(), count) == null) {
+        count += r.factors().a().rows();
+      }
+    }
+    ranks = count;
+  }
+
+  void forward(Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Matrix y) {
+    if (w instanceof Nf4Matrix m && CudaNf4MatVec.takes(x, m)) {
+      forwardFew(x, xa, m, bias, t, y);
+      return;
+    }
+    products.withWeight(
+        x.dtype(),
+        w.rows() + ranks,
+        w.cols() + ranks,
+        this::prepare,
+        v -> {
+          for (LoraRows r : rows) {
+            products.multiply(
+                CudaProduct.byTransposed(OP, part(xa, r), a(v, r.factors()), ranks(t, r)));
+          }
+          CudaMatMul.product(cuda, OP, beside(x, t), v.rowSlice(0, w.rows()), true, bias, y, false);
+        });
+  }
+
+  /** The same sums, begun by the product with w, in F32 until all terms are there. */
+  private void forwardFew(
+      Matrix x, Matrix xa, Nf4Matrix m, Optional<Matrix> bias, Matrix t, Matrix y) {
+    Matrix sum = products.scratch(Scratch.RESULT, DType.F32, y.rows(), y.cols());
+    CudaNf4MatVec.run(cuda, x, m, bias, sum, false);
+    for (LoraRows r : rows) {
+      LoraFactors f = r.factors();
+      int count = f.a().rows();
+      Matrix low = ranks(t, r);
+      products.withWeight(
+          x.dtype(),
+          count,
+          w.cols(),
+          a -> Cast.run(f.a(), a),
+          a -> products.multiply(CudaProduct.byTransposed(OP, part(xa, r), a, low)));
+      products.withWeight(
+          x.dtype(),
+          w.rows(),
+          count,
+          b -> scaled(f, b),
+          b -> products.multiply(CudaProduct.byTransposed(OP, low, b, part(sum, r)).adding(true)));
+    }
+    Cast.run(sum, y);
+  }
+
+  void backward(
+      Matrix dy,
+      Matrix xa,
+      Matrix t,
+      List<LoraGradients> grads,
+      Matrix u,
+      Matrix dx,
+      Optional<Matrix> dxa) {
+    products.withWeight(
+        dy.dtype(),
+        w.rows() + ranks,
+        w.cols() + ranks,
+        this::prepare,
+        v -> {
+          for (int i = 0; i < rows.size(); i++) {
+            LoraRows r = rows.get(i);
+            products.multiply(CudaProduct.of(OP, part(dy, r), b(v, r.factors()), ranks(u, r)));
+            gradients(r, dy, xa, t, u, grads.get(i));
+          }
+          boolean apart = dxa.isPresent();
+          Matrix left = apart ? dy : beside(dy, u);
+          Matrix right = v.colSlice(0, w.cols()).rowSlice(0, left.cols());
+          CudaMatMul.product(cuda, OP, left, right, false, Optional.empty(), dx, false);
+          dxa.ifPresent(m -> dropped(v, u, m));
+        });
+  }
+
+  /** bSum += scale dyᵀ t; aSum += uᵀ xa. */
+  private void gradients(
+      LoraRows r, Matrix dy, Matrix xa, Matrix t, Matrix u, LoraGradients grads) {
+    products.multiply(CudaProduct.ofTransposed(OP, ranks(u, r), part(xa, r), grads.aSum()));
+    List<Sibling> siblings = r.factors().siblings();
+    for (int j = 0; j < siblings.size(); j++) {
+      Sibling s = siblings.get(j);
+      Matrix d = part(dy, r).colSlice(s.firstRow(), s.b().rows());
+      Matrix low = part(t, r).colSlice(s.firstRank(), s.b().cols());
+      products.multiply(CudaProduct.ofTransposed(OP, d, low, grads.bSum().get(j)).times(s.scale()));
+    }
+  }
+
+  /** dxa = u A, and 0 in rows without adapter. */
+  private void dropped(Matrix v, Matrix u, Matrix dxa) {
+    int done = 0;
+    for (LoraRows r : rows) {
+      CudaMatMul.zero(cuda, dxa.rowSlice(done, r.firstRow() - done));
+      CudaMatMul.product(
+          cuda, OP, ranks(u, r), a(v, r.factors()), false, Optional.empty(), part(dxa, r), false);
+      done = r.firstRow() + r.rowCount();
+    }
+    CudaMatMul.zero(cuda, dxa.rowSlice(done, dxa.rows() - done));
+  }
+
+  /** w, s B to its right, A below. */
+  private void prepare(Matrix v) {
+    CudaMatMul.decode(w, v.rowSlice(0, w.rows()).colSlice(0, w.cols()));
+    firstRanks.forEach((factors, first) -> {
+      Cast.run(factors.a(), a(v, factors));
+      scaled(factors, b(v, factors));
+    });
+  }
+
+  /** b = s B of all siblings, and 0 where there is none. */
+  private void scaled(LoraFactors factors, Matrix b) {
+    List<Sibling> siblings = factors.siblings();
+    if (siblings.size() == 1) {
+      Sibling s = siblings.getFirst();
+      CudaMatMul.place(cuda, s.b(), b, s.firstRow(), s.firstRank(), s.scale());
+      return;
+    }
+    CudaMatMul.zero(cuda, b);
+    for (Sibling s : siblings) {
+      Matrix to = b.rowSlice(s.firstRow(), s.b().rows()).colSlice(s.firstRank(), s.b().cols());
+      CudaMatMul.place(cuda, s.b(), to, 0, 0, s.scale());
+    }
+  }
+
+  private Matrix a(Matrix v, LoraFactors f) {
+    return v.rowSlice(w.rows() + firstRanks.get(f), f.a().rows()).colSlice(0, w.cols());
+  }
+
+  private Matrix b(Matrix v, LoraFactors f) {
+    return v.rowSlice(0, w.rows()).colSlice(w.cols() + firstRanks.get(f), f.a().rows());
+  }
+
+  private static Matrix part(Matrix m, LoraRows r) {
+    return m.rowSlice(r.firstRow(), r.rowCount());
+  }
+
+  private static Matrix ranks(Matrix low, LoraRows r) {
+    return part(low, r).colSlice(0, r.factors().a().rows());
+  }
+
+  /** [x | low], in place or copied. */
+  private Matrix beside(Matrix x, Matrix low) {
+    int cols = x.cols() + ranks;
+    boolean one = rows.size() == 1 && rows.getFirst().rowCount() == x.rows();
+    long next = x.offset() + (long) x.cols() * x.dtype().bytes();
+    if (one
+        && low.buffer() == x.buffer()
+        && low.offset() == next
+        && low.rowStride() == x.rowStride()) {
+      return new Matrix(x.buffer(), x.offset(), x.dtype(), x.rows(), cols, x.rowStride());
+    }
+    int stride = Math.ceilDiv(cols, STRIDE) * STRIDE;
+    Matrix both = products.scratch(Scratch.OPERAND, x.dtype(), x.rows(), stride).colSlice(0, cols);
+    Cast.run(x, both.colSlice(0, x.cols()));
+    if (!one) {
+      CudaMatMul.zero(cuda, both.colSlice(x.cols(), ranks));
+    }
+    for (LoraRows r : rows) {
+      int first = x.cols() + firstRanks.get(r.factors());
+      Cast.run(ranks(low, r), part(both, r).colSlice(first, r.factors().a().rows()));
+    }
+    return both;
+  }
+}

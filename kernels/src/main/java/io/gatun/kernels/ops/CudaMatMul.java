@@ -1,0 +1,117 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.DType;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
+import io.gatun.kernels.Weight;
+import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
+import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.cuda.CudaProduct;
+import io.gatun.kernels.cuda.Scratch;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * {@link MatMul} on a GPU. A weight that is not of the compute type is decoded into the device's
+ * own memory, and cuBLASLt multiplies; few rows are multiplied by a 4-bit weight as it is.
+ */
+final class CudaMatMul {
+  private static final int RESULT_BYTES = 64 << 20; // of results that wait for their rounding
+  private static final int PLACED_BY_A_BLOCK = 256; // pieces
+
+  private CudaMatMul() {}
+
+  static void forward(
+      CudaDevice cuda, Matrix x, Weight w, Optional<Matrix> bias, Matrix y, boolean add) {
+    if (w instanceof Nf4Matrix m && CudaNf4MatVec.takes(x, m)) {
+      CudaNf4MatVec.run(cuda, x, m, bias, y, add);
+    } else {
+      withWeight(cuda, w, x.dtype(), v -> product(cuda, "mat_mul", x, v, true, bias, y, add));
+    }
+  }
+
+  static void backward(CudaDevice cuda, Matrix dy, Weight w, Matrix dx, boolean add) {
+    withWeight(
+        cuda,
+        w,
+        dy.dtype(),
+        v -> product(cuda, "mat_mul", dy, v, false, Optional.empty(), dx, add));
+  }
+
+  private static void withWeight(CudaDevice cuda, Weight w, DType dtype, Consumer<Matrix> use) {
+    if (w instanceof Matrix m && m.dtype() == dtype) {
+      use.accept(m);
+    } else {
+      cuda.products().withWeight(dtype, w.rows(), w.cols(), v -> decode(w, v), use);
+    }
+  }
+
+  /** The values of a weight in another type. */
+  static void decode(Weight w, Matrix to) {
+    switch (w) {
+      case Matrix m -> Cast.run(m, to);
+      case Nf4Matrix m -> Nf4Dequantize.run(m, to);
+    }
+  }
+
+  /**
+   * y = a b + bias, with b turned over or not, in whatever types. What cuBLASLt cannot round once
+   * by itself, it leaves in F32 a number of rows at a time.
+   */
+  static void product(
+      CudaDevice cuda,
+      String op,
+      Matrix a,
+      Matrix b,
+      boolean turnB,
+      Optional<Matrix> bias,
+      Matrix y,
+      boolean add) {
+    if (a.cols() == 0) {
+      withoutTerms(cuda, bias, y, add);
+    } else if (y.dtype() == DType.F32 || y.dtype() == a.dtype() && bias.isEmpty()) {
+      cuda.products().multiply(new CudaProduct(op, a, false, b, turnB, y, 1, bias, add));
+    } else {
+      int most = Math.max(1, RESULT_BYTES / Float.BYTES / Math.max(1, y.cols()));
+      for (int first = 0; first < y.rows(); first += most) {
+        int count = Math.min(most, y.rows() - first);
+        Matrix part = y.rowSlice(first, count);
+        Matrix sum = cuda.products().scratch(Scratch.RESULT, DType.F32, count, y.cols());
+        if (add) {
+          Cast.run(part, sum);
+        }
+        product(cuda, op, a.rowSlice(first, count), b, turnB, bias, sum, add);
+        Cast.run(sum, part);
+      }
+    }
+  }
+
+  private static void withoutTerms(CudaDevice cuda, Optional<Matrix> bias, Matrix y, boolean add) {
+    if (!add) {
+      zero(cuda, y);
+    }
+    for (int i = 0; i < y.rows() && bias.isPresent(); i++) {
+      Add.run(bias.get(), y.rowSlice(i, 1));
+    }
+  }
+
+  /** to = 0. */
+  static void zero(CudaDevice cuda, Matrix to) {
+    place(cuda, to.rowSlice(0, 0), to, 0, 0, 1);
+  }
+
+  /** to = scale * from at a row and column of it, and 0 elsewhere. */
+  static void place(
+      CudaDevice cuda, Matrix from, Matrix to, int firstRow, int firstCol, float scale) {
+    cuda.launch(
+        CudaKernel.PLACE,
+        CudaGrid.blocks((long) to.rows() * CudaGrid.pieces(to.cols()), PLACED_BY_A_BLOCK),
+        l ->
+            l.matrix("from", from)
+                .matrix("to", to)
+                .count("first_row", firstRow)
+                .count("first_col", firstCol)
+                .number("scale", scale));
+  }
+}
