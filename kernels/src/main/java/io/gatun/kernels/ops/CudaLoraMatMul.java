@@ -15,6 +15,7 @@ import io.gatun.kernels.ops.LoraMatMul.Sibling;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -169,12 +170,16 @@ final class CudaLoraMatMul {
     }
   }
 
+  private int firstRank(LoraFactors f) {
+    return Objects.requireNonNull(firstRanks.get(f));
+  }
+
   private Matrix a(Matrix v, LoraFactors f) {
-    return v.rowSlice(w.rows() + firstRanks.get(f), f.a().rows()).colSlice(0, w.cols());
+    return v.rowSlice(w.rows() + firstRank(f), f.a().rows()).colSlice(0, w.cols());
   }
 
   private Matrix b(Matrix v, LoraFactors f) {
-    return v.rowSlice(0, w.rows()).colSlice(w.cols() + firstRanks.get(f), f.a().rows());
+    return v.rowSlice(0, w.rows()).colSlice(w.cols() + firstRank(f), f.a().rows());
   }
 
   private static Matrix part(Matrix m, LoraRows r) {
@@ -203,7 +208,7 @@ final class CudaLoraMatMul {
       CudaMatMul.zero(cuda, both.colSlice(x.cols(), ranks));
     }
     for (LoraRows r : rows) {
-      int first = x.cols() + firstRanks.get(r.factors());
+      int first = x.cols() + firstRank(r.factors());
       Cast.run(ranks(low, r), part(both, r).colSlice(first, r.factors().a().rows()));
     }
     return both;
