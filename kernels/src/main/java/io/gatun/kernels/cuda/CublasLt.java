@@ -96,26 +96,7 @@ final class CublasLt {
 
   /** Enqueues a product. */
   void multiply(CudaProduct p, long a, long b, long y, long bias, MemorySegment stream) {
-    var key =
-        new Key(
-            p.a().dtype(),
-            p.y().dtype(),
-            p.y().rows(),
-            p.y().cols(),
-            p.depth(),
-            p.a().rowStride(),
-            p.b().rowStride(),
-            p.y().rowStride(),
-            p.turnA(),
-            p.turnB(),
-            bias != 0,
-            alignment(a) | alignment(b) << 16 | alignment(y) << 32);
-    var plan = plans.get(key);
-    if (plan == null) {
-      plan = plan(p, bias != 0, key.alignments());
-      plans.put(key, plan);
-      forgetOldest();
-    }
+    var plan = plan(p, bias != 0, alignment(a) | alignment(b) << 16 | alignment(y) << 32);
     if (bias != 0) {
       value.set(JAVA_LONG, 0, bias);
       describe(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER(), JAVA_LONG.byteSize());
@@ -145,6 +126,31 @@ final class CublasLt {
         p);
   }
 
+  /** The plan of products like this one, made when it is the first. */
+  private Plan plan(CudaProduct p, boolean bias, long alignments) {
+    var key =
+        new Key(
+            p.a().dtype(),
+            p.y().dtype(),
+            p.y().rows(),
+            p.y().cols(),
+            p.depth(),
+            p.a().rowStride(),
+            p.b().rowStride(),
+            p.y().rowStride(),
+            p.turnA(),
+            p.turnB(),
+            bias,
+            alignments);
+    var plan = plans.get(key);
+    if (plan == null) {
+      plan = newPlan(p, bias, alignments);
+      plans.put(key, plan);
+      forgetOldest();
+    }
+    return plan;
+  }
+
   private static long alignment(long address) {
     return Math.min(Long.lowestOneBit(address), LARGEST_ALIGNMENT);
   }
@@ -156,7 +162,7 @@ final class CublasLt {
     }
   }
 
-  private Plan plan(CudaProduct p, boolean bias, long alignments) {
+  private Plan newPlan(CudaProduct p, boolean bias, long alignments) {
     check(cublasLtMatmulDescCreate(out, CUBLAS_COMPUTE_32F(), CUDA_R_32F()), p);
     var product = out.get(ADDRESS, 0);
     describe(product, CUBLASLT_MATMUL_DESC_TRANSA(), p.turnB() ? CUBLAS_OP_T() : CUBLAS_OP_N());
