@@ -1,5 +1,6 @@
 package io.gatun.bench.check;
 
+import io.gatun.bench.shape.StepTimes;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
@@ -97,7 +98,7 @@ record Bench(Device device, Scale scale, Arena arena) {
         times[w][round] = batch(works[w], calls[w]);
       }
     }
-    return Arrays.stream(times).mapToDouble(Bench::median).toArray();
+    return Arrays.stream(times).mapToDouble(StepTimes::median).toArray();
   }
 
   private double batch(IntConsumer work, int calls) {
@@ -108,11 +109,5 @@ record Bench(Device device, Scale scale, Arena arena) {
     }
     device.synchronize();
     return (System.nanoTime() - begin) / 1e9 / calls;
-  }
-
-  static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }

@@ -1,6 +1,7 @@
 package io.gatun.bench.check;
 
 import com.sun.management.ThreadMXBean;
+import io.gatun.bench.shape.StepTimes;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.Add;
@@ -33,7 +34,7 @@ final class LaunchCheck {
         Figure.plain(
             10,
             "host time of a launch",
-            Figure.number(Bench.median(nanos)) + " ns",
+            Figure.number(StepTimes.median(nanos)) + " ns",
             "Java, bindings and the driver together; the driver's part is the larger"),
         Figure.of(
             10,

@@ -1,5 +1,6 @@
 package io.gatun.bench.shape;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.SortedMap;
@@ -28,7 +29,18 @@ public record StepTimes(
    * @return milliseconds
    */
   public double median() {
-    double[] sorted = millis.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+    return median(millis.stream().mapToDouble(Double::doubleValue).toArray());
+  }
+
+  /**
+   * The median of numbers.
+   *
+   * @param values at least one; left as they are
+   * @return the middle one, or the mean of the two in the middle
+   */
+  public static double median(double... values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
     int half = sorted.length / 2;
     return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
   }
