@@ -60,11 +60,23 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
    * The first GPU.
    *
    * @return a new device, to be closed
-   * @throws DeviceException when there is no driver, no compiler, no GPU, or one is too old, with
-   *     what to install
+   * @throws DeviceException as {@link #cuda(int)}
    */
   static Device cuda() {
-    return CudaDevice.open(0);
+    return cuda(0);
+  }
+
+  /**
+   * An NVIDIA GPU of compute capability 8.0 or newer. What is missing is refused, never replaced:
+   * there is no falling back to the CPU. {@link CudaFindings#look} says beforehand what there is.
+   *
+   * @param ordinal its number, from 0, in the driver's order
+   * @return a new device, to be closed
+   * @throws DeviceException when there is no driver, NVRTC, cuBLASLt or such a GPU, or one of them
+   *     is too old; the message says which, what was tried and what to install
+   */
+  static Device cuda(int ordinal) {
+    return CudaDevice.open(ordinal);
   }
 
   /**

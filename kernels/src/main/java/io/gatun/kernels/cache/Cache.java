@@ -15,19 +15,28 @@ public final class Cache {
   private Cache() {}
 
   /**
+   * The folder that holds all of it.
+   *
+   * @return the folder, which may not exist yet
+   */
+  public static Path root() {
+    String chosen = System.getProperty("gatun.cache", "");
+    if (!chosen.isEmpty()) {
+      return Path.of(chosen);
+    }
+    String xdg = System.getenv().getOrDefault("XDG_CACHE_HOME", "");
+    Path base = xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+    return base.resolve("gatun");
+  }
+
+  /**
    * Where files of a kind lie.
    *
    * @param kind name of the folder
    * @return the folder, which may not exist yet
    */
   public static Path folder(String kind) {
-    String chosen = System.getProperty("gatun.cache", "");
-    if (!chosen.isEmpty()) {
-      return Path.of(chosen).resolve(kind);
-    }
-    String xdg = System.getenv().getOrDefault("XDG_CACHE_HOME", "");
-    Path base = xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
-    return base.resolve("gatun").resolve(kind);
+    return root().resolve(kind);
   }
 
   /**

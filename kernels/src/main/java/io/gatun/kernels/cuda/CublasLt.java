@@ -7,7 +7,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.gatun.bindings.NativeLibrary;
 import io.gatun.bindings.cublaslt.cublasLtMatmulAlgo_t;
 import io.gatun.bindings.cublaslt.cublasLtMatmulHeuristicResult_t;
 import io.gatun.kernels.DType;
@@ -85,13 +84,6 @@ final class CublasLt {
     algorithm = arena.allocate(cublasLtMatmulAlgo_t.layout());
     check(cublasLtCreate(out), "cuBLASLt does not start");
     handle = out.get(ADDRESS, 0);
-  }
-
-  /** Refuses to go on without the library. */
-  static void require() {
-    if (!NativeLibrary.CUBLASLT.available()) {
-      throw new DeviceException(NativeLibrary.CUBLASLT.describe());
-    }
   }
 
   /** Enqueues a product. */

@@ -64,7 +64,7 @@ public final class CudaDevice implements Device {
    *
    * @param ordinal its number, from 0
    * @return a new device, to be closed
-   * @throws DeviceException when there is no driver, no NVRTC, no such GPU, or one is too old
+   * @throws DeviceException as {@link Device#cuda(int)}
    */
   public static CudaDevice open(int ordinal) {
     return open(ordinal, nobody -> {});

@@ -51,10 +51,11 @@ final class CudaDriver {
    *
    * @param ordinal its number
    * @return what it is
-   * @throws DeviceException when there is no driver, no compiler, no such GPU, or one is too old
+   * @throws DeviceException when a library of NVIDIA's is missing, there is no such GPU, or one of
+   *     them is too old
    */
   static Gpu open(int ordinal) {
-    for (var library : new NativeLibrary[] {NativeLibrary.CUDA, NativeLibrary.NVRTC}) {
+    for (var library : NativeLibrary.values()) {
       if (!library.available()) {
         throw new DeviceException(library.describe());
       }
@@ -68,7 +69,18 @@ final class CudaDriver {
     CudaStatus.check(code, "the CUDA driver does not start");
     try (Arena arena = Arena.ofConfined()) {
       requireVersions(arena);
-      return look(ordinal, arena);
+      int count = count(arena);
+      if (ordinal < 0 || ordinal >= count) {
+        throw new DeviceException(
+            "there is no GPU %d; this machine has %d, from 0".formatted(ordinal, count));
+      }
+      var gpu = look(ordinal, arena);
+      if (gpu.major() < OLDEST_CAPABILITY) {
+        throw new DeviceException(
+            "GPU %d (%s) has compute capability %d.%d; %d.0 or newer is needed, which is Ampere"
+                .formatted(ordinal, gpu.name(), gpu.major(), gpu.minor(), OLDEST_CAPABILITY));
+      }
+      return gpu;
     }
   }
 
@@ -98,14 +110,16 @@ final class CudaDriver {
     return out.get(JAVA_INT, 0);
   }
 
-  private static Gpu look(int ordinal, Arena arena) {
+  /** How many GPUs the started driver lists. */
+  static int count(Arena arena) {
     var number = arena.allocate(JAVA_INT);
     CudaStatus.check(Cuda.cuDeviceGetCount(number), "GPUs cannot be counted");
-    int count = number.get(JAVA_INT, 0);
-    if (ordinal < 0 || ordinal >= count) {
-      throw new DeviceException(
-          "there is no GPU %d; this machine has %d, from 0".formatted(ordinal, count));
-    }
+    return number.get(JAVA_INT, 0);
+  }
+
+  /** A GPU that is there, of whatever age. */
+  static Gpu look(int ordinal, Arena arena) {
+    var number = arena.allocate(JAVA_INT);
     CudaStatus.check(Cuda.cuDeviceGet(number, ordinal), "GPU " + ordinal);
     int device = number.get(JAVA_INT, 0);
     var name = arena.allocate(JAVA_BYTE, NAME_BYTES);
@@ -114,11 +128,6 @@ final class CudaDriver {
     CudaStatus.check(Cuda.cuDeviceTotalMem_v2(bytes, device), "GPU " + ordinal);
     int major = attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR(), device);
     int minor = attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR(), device);
-    if (major < OLDEST_CAPABILITY) {
-      throw new DeviceException(
-          "GPU %d (%s) has compute capability %d.%d; %d.0 or newer is needed, which is Ampere"
-              .formatted(ordinal, name.getString(0), major, minor, OLDEST_CAPABILITY));
-    }
     return new Gpu(ordinal, name.getString(0), major, minor, bytes.get(JAVA_LONG, 0));
   }
 

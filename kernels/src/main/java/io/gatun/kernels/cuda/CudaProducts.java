@@ -27,7 +27,7 @@ public final class CudaProducts {
    * nothing.
    *
    * @param p what to multiply
-   * @throws DeviceException when cuBLASLt is missing or refuses
+   * @throws DeviceException when cuBLASLt refuses
    */
   public void multiply(CudaProduct p) {
     device.guarded(() -> {
@@ -44,7 +44,6 @@ public final class CudaProducts {
 
   private CublasLt library() {
     if (library.isEmpty()) {
-      CublasLt.require();
       long workspace = scratch.workspace(CublasLt.WORKSPACE_BYTES);
       library = Optional.of(new CublasLt(device, workspace, arena));
     }

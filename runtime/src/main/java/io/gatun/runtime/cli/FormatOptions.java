@@ -6,7 +6,7 @@ import io.gatun.quant.WeightFormat;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** In which numbers weights are kept, and on how many threads the work is done. */
+/** In which numbers weights are kept, and where the work is done. */
 final class FormatOptions {
   /** The type of arithmetic where differences are measured. */
   static final DType EXACT = DType.F32;
@@ -26,6 +26,15 @@ final class FormatOptions {
       paramLabel = "N",
       description = "CPU threads; 0 takes all. Default: ${DEFAULT-VALUE}.")
   private int threads;
+
+  @Option(
+      names = "--device",
+      defaultValue = "cpu",
+      paramLabel = "cpu|cuda|cuda:N",
+      description =
+          "Where to compute: the CPU, the first NVIDIA GPU, or GPU N. What cannot be used is"
+              + " refused; 'gatun doctor' says why. Default: ${DEFAULT-VALUE}.")
+  private String device;
 
   /** As the user named it. */
   String name() {
@@ -63,7 +72,26 @@ final class FormatOptions {
         : Optional.empty();
   }
 
+  /** Opens the device that was asked for, and no other. */
   Device device() {
+    if (device.equals("cpu")) {
+      return cpu();
+    }
+    if (threads != 0) {
+      throw new UsageException("--threads is for --device cpu; leave it out with " + device);
+    }
+    if (device.equals("cuda")) {
+      return Device.cuda();
+    }
+    if (device.matches("cuda:[0-9]{1,3}")) {
+      return Device.cuda(Integer.parseInt(device.substring("cuda:".length())));
+    }
+    throw new UsageException(
+        "--device is '%s'; it must be cpu, cuda or cuda:N, N the number of a GPU"
+            .formatted(device));
+  }
+
+  private Device cpu() {
     if (threads < 0) {
       throw new UsageException("--threads is " + threads + "; it must be 0 (all) or more");
     }

@@ -23,7 +23,8 @@ import picocli.CommandLine.Command;
       InspectCommand.class,
       QuantizeCommand.class,
       VerifyCommand.class,
-      QuickstartCommand.class
+      QuickstartCommand.class,
+      DoctorCommand.class
     })
 public final class Main {
   /** For picocli. */

@@ -71,6 +71,15 @@ public final class Hub {
   }
 
   /**
+   * Where the cache lies.
+   *
+   * @return a folder, which may not exist yet
+   */
+  public Path cache() {
+    return HubSettings.of(environment).cache();
+  }
+
+  /**
    * The same cache without the network.
    *
    * @return a copy
