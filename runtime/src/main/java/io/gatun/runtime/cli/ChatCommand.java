@@ -44,7 +44,7 @@ final class ChatCommand implements Callable<Integer> {
     var settings = sampling.sampling();
     var out = spec.commandLine().getOut();
     var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    try (var loaded = LoadedModel.open(model, adapter)) {
+    try (var loaded = LoadedModel.open(model, adapter, spec.commandLine().getErr())) {
       reset();
       while (true) {
         out.print("> ");

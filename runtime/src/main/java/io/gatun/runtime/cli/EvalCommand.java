@@ -95,7 +95,7 @@ final class EvalCommand implements Callable<Integer> {
       throw new UsageException("--max-tokens is for answers; a classifier gives labels");
     }
     var out = spec.commandLine().getOut();
-    try (var loaded = LoadedClassifier.open(model, adapter)) {
+    try (var loaded = LoadedClassifier.open(model, adapter, spec.commandLine().getErr())) {
       var evaluation = new ClassifierEvaluation(loaded, loaded.maxLength(maxLength), noBase, show);
       data.forEach(file -> evaluation.run(model.hub.rows(file), out));
     }
@@ -106,7 +106,7 @@ final class EvalCommand implements Callable<Integer> {
       throw new UsageException("--max-seq-length is for texts to classify; prompts are never cut");
     }
     var out = spec.commandLine().getOut();
-    try (var loaded = LoadedModel.open(model, adapter)) {
+    try (var loaded = LoadedModel.open(model, adapter, spec.commandLine().getErr())) {
       for (Path name : data) {
         var file = model.hub.rows(name);
         var questions = questions(loaded, file);

@@ -1,9 +1,9 @@
 package io.gatun.runtime.cli;
 
 import io.gatun.kernels.DType;
-import io.gatun.kernels.Device;
 import io.gatun.quant.WeightFormat;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** In which numbers weights are kept, and where the work is done. */
@@ -20,21 +20,7 @@ final class FormatOptions {
               + " --dtype for a classifier that has its own head and no adapter.")
   private Optional<String> quantization;
 
-  @Option(
-      names = {"--threads", "-t"},
-      defaultValue = "0",
-      paramLabel = "N",
-      description = "CPU threads; 0 takes all. Default: ${DEFAULT-VALUE}.")
-  private int threads;
-
-  @Option(
-      names = "--device",
-      defaultValue = "cpu",
-      paramLabel = "cpu|cuda|cuda:N",
-      description =
-          "Where to compute: the CPU, the first NVIDIA GPU, or GPU N. What cannot be used is"
-              + " refused; 'gatun doctor' says why. Default: ${DEFAULT-VALUE}.")
-  private String device;
+  @Mixin DeviceOption device = new DeviceOption();
 
   /** As the user named it. */
   String name() {
@@ -70,32 +56,5 @@ final class FormatOptions {
     return format() instanceof WeightFormat.FourBit fourBit
         ? Optional.of(fourBit)
         : Optional.empty();
-  }
-
-  /** Opens the device that was asked for, and no other. */
-  Device device() {
-    if (device.equals("cpu")) {
-      return cpu();
-    }
-    if (threads != 0) {
-      throw new UsageException("--threads is for --device cpu; leave it out with " + device);
-    }
-    if (device.equals("cuda")) {
-      return Device.cuda();
-    }
-    if (device.matches("cuda:[0-9]{1,3}")) {
-      return Device.cuda(Integer.parseInt(device.substring("cuda:".length())));
-    }
-    throw new UsageException(
-        "--device is '%s'; it must be cpu, cuda or cuda:N, N the number of a GPU"
-            .formatted(device));
-  }
-
-  private Device cpu() {
-    if (threads < 0) {
-      throw new UsageException("--threads is " + threads + "; it must be 0 (all) or more");
-    }
-    var strongest = Device.CpuVariant.available().getLast();
-    return threads == 0 ? Device.cpu() : Device.cpu(threads, strongest);
   }
 }

@@ -53,7 +53,7 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     var settings = sampling.sampling();
     var out = spec.commandLine().getOut();
-    try (var loaded = LoadedModel.open(model, adapter)) {
+    try (var loaded = LoadedModel.open(model, adapter, spec.commandLine().getErr())) {
       var tokens = new ArrayList<int[]>();
       for (String prompt : prompts) {
         tokens.add(tokens(loaded, read(prompt)));

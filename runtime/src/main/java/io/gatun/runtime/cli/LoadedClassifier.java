@@ -11,6 +11,7 @@ import io.gatun.runtime.model.ClassifierConfig;
 import io.gatun.runtime.model.Labels;
 import io.gatun.runtime.predict.Predictor;
 import io.gatun.runtime.text.Tokenizer;
+import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.util.Optional;
 
@@ -42,10 +43,10 @@ final class LoadedClassifier implements AutoCloseable {
    * Loads everything: the adapter first, which says what is wrong with it before a large base is
    * read. Frees what was loaded when one part fails.
    */
-  static LoadedClassifier open(ModelOptions options, AdapterOption lora) {
+  static LoadedClassifier open(ModelOptions options, AdapterOption lora, PrintWriter err) {
     var model = options.hub.model(options.path);
     var folder = lora.path.map(options.hub::adapter);
-    var device = options.format.device();
+    var device = options.format.device.open(err);
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, files);

@@ -7,6 +7,7 @@ import io.gatun.runtime.generate.Generator;
 import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.text.Tokenizer;
+import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.util.Optional;
 
@@ -32,10 +33,10 @@ final class LoadedModel implements AutoCloseable {
   }
 
   /** Loads everything; frees what was loaded when one part fails. */
-  static LoadedModel open(ModelOptions options, AdapterOption lora) {
+  static LoadedModel open(ModelOptions options, AdapterOption lora, PrintWriter err) {
     var model = options.hub.model(options.path);
     var folder = lora.path.map(options.hub::adapter);
-    var device = options.format.device();
+    var device = options.format.device.open(err);
     var memory = Arena.ofShared();
     try (var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model, files);

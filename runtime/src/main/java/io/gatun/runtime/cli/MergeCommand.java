@@ -87,7 +87,7 @@ final class MergeCommand implements Callable<Integer> {
     }
     var path = hub.model(model);
     var folder = hub.adapter(adapterPath);
-    try (var device = format.device();
+    try (var device = format.device.open(spec.commandLine().getErr());
         var memory = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(path, memory);
       var weights = base == Base.TRAINED ? format.format() : WeightFormat.f32();

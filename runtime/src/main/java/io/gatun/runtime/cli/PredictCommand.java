@@ -53,7 +53,7 @@ final class PredictCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     refuseEmptyTexts();
-    try (var loaded = LoadedClassifier.open(model, adapter)) {
+    try (var loaded = LoadedClassifier.open(model, adapter, spec.commandLine().getErr())) {
       var predictor = loaded.predictor().withMaxLength(loaded.maxLength(maxLength));
       var lines = new PredictionLines(predictor, spec.commandLine().getOut());
       if (texts.isEmpty() && file.isEmpty() && isTerminal()) {

@@ -46,7 +46,7 @@ final class QuantizeCommand implements Callable<Integer> {
             .orElseThrow(
                 () -> new UsageException("--quantization must be a 4-bit format: nf4 or fp4"));
     var path = hub.model(model);
-    try (var device = format.device();
+    try (var device = format.device.open(spec.commandLine().getErr());
         var memory = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(path, memory);
       var quantized = new QuantizedModel(checkpoint, fourBit, device);

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -59,13 +60,14 @@ final class QuickstartCommand implements Callable<Integer> {
   @Option(names = "--again", description = "Train anew, even where an earlier run left an adapter.")
   private boolean again;
 
+  @Mixin private DeviceOption device = new DeviceOption();
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
     Path adapter = output.resolve("adapter");
     Path merged = output.resolve("merged");
-    var train = again ? with(train(adapter), "--overwrite") : train(adapter);
+    var train = again ? with(train(adapter), List.of("--overwrite")) : train(adapter);
     boolean trained = !again && Files.isRegularFile(adapter.resolve("adapter_config.json"));
     int code = step("Train an adapter", train, trained);
     if (code == 0) {
@@ -157,17 +159,18 @@ final class QuickstartCommand implements Callable<Integer> {
 
   private int step(String title, List<String> command, boolean done) {
     var out = spec.commandLine().getOut();
-    out.printf("%n%s%n$ ./gatun %s%n", title, shell(command));
+    var words = with(command, device.flags());
+    out.printf("%n%s%n$ ./gatun %s%n", title, shell(words));
     if (done) {
       out.println("(done by an earlier run; --again starts over)");
     }
     out.flush();
-    return done ? 0 : Main.run(out, spec.commandLine().getErr(), command.toArray(String[]::new));
+    return done ? 0 : Main.run(out, spec.commandLine().getErr(), words.toArray(String[]::new));
   }
 
-  private static List<String> with(List<String> command, String flag) {
+  private static List<String> with(List<String> command, List<String> flags) {
     var longer = new ArrayList<>(command);
-    longer.add(flag);
+    longer.addAll(flags);
     return longer;
   }
 

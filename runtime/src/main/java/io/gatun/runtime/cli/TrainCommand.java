@@ -74,7 +74,7 @@ final class TrainCommand implements Callable<Integer> {
         plan.plan(task, output, overwrite).with(evaluation.evaluation(task, data.hasHeldOut()));
     settings.output().requireFree();
     var out = spec.commandLine().getOut();
-    try (var device = model.format.device();
+    try (var device = model.format.device.open(spec.commandLine().getErr());
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(model.hub.model(model.path), files);

@@ -62,7 +62,7 @@ final class VerifyCommand implements Callable<Integer> {
     var path = hub.model(model);
     var adapter = hub.adapter(adapterPath);
     var file = data.map(hub::rows);
-    try (var device = format.device();
+    try (var device = format.device.open(spec.commandLine().getErr());
         var memory = Arena.ofShared();
         var files = Arena.ofShared()) {
       var checkpoint = Checkpoint.open(path, files);

@@ -90,7 +90,9 @@ class PredictCommandTest {
     assertEquals("LABEL_1", lines.getFirst().path("expected").stringValue());
     assertEquals(3, lines.get(1).path("line").intValue());
     assertEquals(8, lines.get(1).path("tokens_cut").intValue());
-    assertEquals("1 of 2 texts are longer than 64 tokens and were cut", invocation.err().strip());
+    assertTrue(
+        invocation.err().strip().endsWith("1 of 2 texts are longer than 64 tokens and were cut"),
+        invocation.err());
   }
 
   @Test

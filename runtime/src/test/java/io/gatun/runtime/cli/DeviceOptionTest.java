@@ -1,0 +1,144 @@
+package io.gatun.runtime.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.gatun.kernels.cuda.CudaTests;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code --device} of every command that computes. */
+class DeviceOptionTest {
+  private static final String EMULATOR = "device: gpu 0 (Gatun emulator, sm_80)";
+
+  @TempDir static Path temp;
+
+  private static Path model;
+  private static Path rows;
+  private static Path adapter;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void trainOnce() throws IOException {
+    model = TinyModel.write(temp.resolve("model"));
+    rows =
+        Files.writeString(
+            temp.resolve("rows.jsonl"), "{\"prompt\": \"a\", \"completion\": \" b\"}\n");
+    adapter = temp.resolve("adapter");
+    Invocation.run("train", "-m", model, "--data", rows, "--iters", 1, "-o", adapter).succeeds();
+  }
+
+  /** A command, and all that it needs to begin. */
+  private List<Object> command(String name) {
+    var words = new ArrayList<Object>(List.of(name));
+    words.addAll(
+        switch (name) {
+          case "train" -> List.of("-m", model, "--data", rows, "--iters", 1, "-o", out());
+          case "generate" -> List.of("-m", model, "-p", "x", "--max-tokens", 2);
+          case "eval" -> List.of("-m", model, "--adapter-path", adapter, "--data", rows);
+          case "merge" -> List.of("-m", model, "--adapter-path", adapter, "-o", out());
+          case "quantize" -> List.of("-m", model, "-o", out());
+          case "verify" -> List.of(model, adapter, "--prompt", "x");
+          case "predict" -> List.of("-m", model, "x");
+          case "chat" -> List.of("-m", model);
+          case "quickstart" -> List.of("-m", model, "--data", folder, "-o", out());
+          default -> throw new IllegalArgumentException(name);
+        });
+    return words;
+  }
+
+  private Path out() {
+    return folder.resolve("out");
+  }
+
+  private Invocation run(String name, Object... flags) {
+    var words = command(name);
+    words.addAll(Arrays.asList(flags));
+    return Invocation.run(words.toArray());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "train",
+        "generate",
+        "eval",
+        "merge",
+        "quantize",
+        "verify",
+        "predict",
+        "chat",
+        "quickstart"
+      })
+  void everyCommandThatComputesTakesIt(String name) {
+    run(name, "--device", "gpu").fails(2, "--device is 'gpu'; it must be cpu, cuda or cuda:N");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "generate", "eval", "merge", "quantize", "verify"})
+  void whereItComputesIsSaidFirst(String name) {
+    var said = run(name, "--threads", 1).succeeds().err();
+    assertTrue(said.matches("(?s)device: cpu \\w+, 1 threads\\R.*"), said);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cuda:", "cuda:one", "cuda:-1", "cuda:1 ", "CUDA", ""})
+  void whatIsNoDeviceIsRefused(String device) {
+    run("generate", "--device", device)
+        .fails(2, "--device is '" + device + "'; it must be cpu, cuda or cuda:N");
+  }
+
+  @Test
+  void threadsAreOfTheCpu() {
+    run("generate", "--device", "cuda", "--threads", 1).fails(2, "--threads is for --device cpu");
+  }
+
+  @Test
+  void aGpuThatIsNotThereIsRefused() {
+    requireEmulator();
+    run("generate", "--device", "cuda:7").fails(1, "there is no GPU 7; this machine has 1, from 0");
+  }
+
+  @Test
+  void quickstartPassesItOn() throws IOException {
+    Files.writeString(folder.resolve("debian-sections-train.jsonl"), "{}\n");
+    var quickstart = run("quickstart", "--threads", 1);
+    assertEquals(1, quickstart.code());
+    assertTrue(quickstart.out().stripTrailing().endsWith(" --threads 1"), quickstart.out());
+  }
+
+  @Test
+  void aGpuWritesTheSameFourBits() throws IOException {
+    requireEmulator();
+    run("quantize").succeeds();
+    byte[] cpu = Files.readAllBytes(out().resolve("model.safetensors"));
+    OutputFolder.delete(out());
+    var said = run("quantize", "--device", "cuda").succeeds().err();
+    assertTrue(said.startsWith(EMULATOR), said);
+    assertArrayEquals(cpu, Files.readAllBytes(out().resolve("model.safetensors")));
+  }
+
+  @Test
+  void aGpuMerges() {
+    requireEmulator();
+    var said = run("merge", "--device", "cuda:0").succeeds().err();
+    assertTrue(said.startsWith(EMULATOR), said);
+    Invocation.run("generate", "-m", out(), "-p", "x", "--max-tokens", 2).succeeds();
+  }
+
+  private static void requireEmulator() {
+    assumeTrue(CudaTests.emulated(), "no emulator of CUDA here");
+  }
+}
