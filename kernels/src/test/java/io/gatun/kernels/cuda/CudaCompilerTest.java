@@ -74,13 +74,53 @@ class CudaCompilerTest {
     }
   }
 
+  /** Killed while it wrote: half of a file under a name of its own. */
   @Test
-  void whatAKilledCompilerLeftIsNoResult() throws IOException {
+  void whatAKilledWriterLeftIsNoResult() throws IOException {
     compiler.compile("one", SOURCE);
     Path file = files().getFirst();
-    Files.move(file, folder.resolve("part123.tmp"));
+    byte[] whole = Files.readAllBytes(file);
+    Files.delete(file);
+    Files.write(folder.resolve("part123.tmp"), Arrays.copyOf(whole, whole.length / 2));
+    byte[] made = compiler.compile("one", SOURCE);
+    assertEquals(whole.length, Files.size(file));
+    assertArrayEquals(made, new CudaCompiler("sm_80", folder).compile("one", SOURCE));
+  }
+
+  @Test
+  void aProcessKilledInTheMiddleOfACompilationLeavesNothing(@TempDir Path work) throws Exception {
+    CudaTests.requireEmulator(); // whose compiler is a process of its own, with files in TMPDIR
+    var builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-Dgatun.cuda.path=" + System.getProperty("gatun.cuda.path"),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Compilation.class.getName(),
+            folder.toString());
+    builder.environment().put("TMPDIR", work.toString());
+    var process = builder.inheritIO().start();
+    var compilers = process.children().toList();
+    while (compilers.isEmpty()) {
+      assertTrue(process.isAlive(), "it ended by itself");
+      compilers = process.children().toList();
+    }
+    process.destroyForcibly();
+    assertEquals(137, process.waitFor(), "killed by SIGKILL");
+    for (var left : compilers) {
+      left.onExit().join(); // they write into the folder of this test
+    }
+    assertEquals(List.of(), files());
     compiler.compile("one", SOURCE);
-    assertTrue(Files.exists(file));
+    assertEquals(1, files().size());
+  }
+
+  /** A process that compiles the same program. */
+  static final class Compilation {
+    public static void main(String[] folder) {
+      new CudaCompiler("sm_80", Path.of(folder[0])).compile("one", SOURCE);
+    }
   }
 
   @Test
