@@ -12,6 +12,14 @@ import java.util.List;
  * other; everything a device gave must be freed (its arena closed) before the device is closed.
  */
 public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevice {
+  /** What computes. */
+  enum Kind {
+    /** The machine's processors. */
+    CPU,
+    /** An NVIDIA GPU. */
+    CUDA
+  }
+
   /** Instruction sets the CPU kernels are built for, weakest first. */
   enum CpuVariant {
     /** What every machine of the architecture has. */
@@ -136,6 +144,18 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
    * @return a snapshot
    */
   MemoryUse memory();
+
+  /**
+   * What computes.
+   *
+   * @return the kind of this device
+   */
+  default Kind kind() {
+    return switch (this) {
+      case CpuDevice _ -> Kind.CPU;
+      case CudaDevice _ -> Kind.CUDA;
+    };
+  }
 
   /**
    * Gives threads and scratch back. Closing again does nothing.

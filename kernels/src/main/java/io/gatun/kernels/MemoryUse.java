@@ -9,7 +9,7 @@ import java.util.TreeMap;
  * Memory of a device at one moment, in bytes.
  *
  * @param allocated live now
- * @param peak most that was ever live
+ * @param peak most that was ever in use, live and kept by the device for itself
  * @param capacity what the device may hold
  * @param byName live bytes by buffer name; what a device keeps for itself stands here too, but is
  *     not part of what is allocated

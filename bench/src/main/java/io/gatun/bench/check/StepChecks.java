@@ -101,7 +101,9 @@ final class StepChecks {
     var part = whole.withLayers(Math.min(layers, whole.config().layers()));
     long held = bench.device().memory().allocated();
     var times = measure(bench, part);
-    long others = whole.forecast(0).bytes() - part.forecast(0).bytes();
+    var on = bench.device().kind();
+    long forecast = whole.forecast(on, 0).bytes();
+    long others = forecast - part.forecast(on, 0).bytes();
     double gigabytes = (times.peak() - held + others) / 1e9;
     return Figure.of(
         9,
@@ -110,9 +112,6 @@ final class StepChecks {
         gigabytes,
         Bar.atMost(limit),
         "forecast %s GB; %d of %d layers run"
-            .formatted(
-                Figure.number(whole.forecast(0).bytes() / 1e9),
-                times.layers(),
-                whole.config().layers()));
+            .formatted(Figure.number(forecast / 1e9), times.layers(), whole.config().layers()));
   }
 }

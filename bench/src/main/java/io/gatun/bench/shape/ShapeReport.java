@@ -1,5 +1,6 @@
 package io.gatun.bench.shape;
 
+import io.gatun.runtime.plan.MemoryPlan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -72,7 +73,7 @@ final class ShapeReport {
                   wholeMillis(),
                   perSecond(wholeMillis()),
                   teraflops(whole(), wholeMillis()),
-                  gigabytes(whole().forecast(wholeKept()).bytes())));
+                  gigabytes(forecast(whole(), wholeKept()).bytes())));
     }
     return lines;
   }
@@ -107,7 +108,11 @@ final class ShapeReport {
                 teraflops(of, times.median())),
         "  memory  %s at most, forecast %s"
             .formatted(
-                gigabytes(times.peak()), gigabytes(of.forecast(times.keptBlocks()).bytes())));
+                gigabytes(times.peak()), gigabytes(forecast(of, times.keptBlocks()).bytes())));
+  }
+
+  private MemoryPlan forecast(ShapeRun of, int kept) {
+    return of.forecast(measured.getFirst().on(), kept);
   }
 
   private double perSecond(double millis) {
@@ -155,7 +160,7 @@ final class ShapeReport {
     node.put("tokens_per_second", perSecond(millis));
     node.put("useful_flops", of.flops().total());
     node.put("useful_tflops_per_second", teraflops(of, millis));
-    var forecast = of.forecast(kept);
+    var forecast = forecast(of, kept);
     node.put("forecast_bytes", forecast.bytes());
     var byName = node.putObject("forecast");
     forecast.byName().forEach(byName::put);

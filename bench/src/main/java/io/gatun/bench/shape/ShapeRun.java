@@ -53,11 +53,12 @@ public record ShapeRun(
   /**
    * The memory that it takes.
    *
+   * @param on the kind of device
    * @param keptBlocks how many blocks keep what backward needs
    * @return the plan
    */
-  public MemoryPlan forecast(int keptBlocks) {
-    return MemoryPlan.training(config, format, compute, adapter, rows.tokens(), keptBlocks);
+  public MemoryPlan forecast(Device.Kind on, int keptBlocks) {
+    return MemoryPlan.training(on, config, format, compute, adapter, rows.tokens(), keptBlocks);
   }
 
   /**
@@ -97,10 +98,12 @@ public record ShapeRun(
     var memory = device.memory();
     long room = (long) ((memory.capacity() - memory.allocated()) * USABLE);
     int kept = recompute == Recompute.ON ? 0 : config.layers();
-    while (recompute == Recompute.AUTO && kept > 0 && forecast(kept).bytes() > room) {
+    while (recompute == Recompute.AUTO
+        && kept > 0
+        && forecast(device.kind(), kept).bytes() > room) {
       kept--;
     }
-    long needed = forecast(kept).bytes();
+    long needed = forecast(device.kind(), kept).bytes();
     if (needed > room) {
       throw new IllegalArgumentException(
           "%d layers and %s tokens need %.2f GB, and %s has room for %.2f GB; take fewer --layers or --tokens%s"
@@ -137,7 +140,8 @@ public record ShapeRun(
                   step, warmup + steps, step > warmup ? "" : " (warm-up)", losses.getLast(), took));
     }
     var memory = device.memory();
-    return new StepTimes(config.layers(), kept, millis, losses, memory.peak(), memory.byName());
+    return new StepTimes(
+        device.kind(), config.layers(), kept, millis, losses, memory.peak(), memory.byName());
   }
 
   private static void requireFinite(double loss, int step) {

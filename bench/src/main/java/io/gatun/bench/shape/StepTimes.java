@@ -1,5 +1,6 @@
 package io.gatun.bench.shape;
 
+import io.gatun.kernels.Device;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -8,6 +9,7 @@ import java.util.SortedMap;
 /**
  * What was measured of a model's training steps.
  *
+ * @param on the kind of device
  * @param layers blocks of the model
  * @param keptBlocks how many kept what backward needs
  * @param millis of each step, without those to warm up
@@ -16,6 +18,7 @@ import java.util.SortedMap;
  * @param byName live bytes by the name of the buffers
  */
 public record StepTimes(
+    Device.Kind on,
     int layers,
     int keptBlocks,
     List<Double> millis,

@@ -46,9 +46,9 @@ class ShapeRunTest {
     try (Device device = Device.cpu()) {
       var times = run.measure(device, _ -> {});
       assertEquals(run.recompute() == Recompute.ON ? 0 : run.config().layers(), times.keptBlocks());
-      assertEquals(run.forecast(times.keptBlocks()).byName(), times.byName());
+      assertEquals(run.forecast(device.kind(), times.keptBlocks()).byName(), times.byName());
       assertEquals(run.steps(), times.millis().size());
-      assertTrue(times.peak() >= run.forecast(times.keptBlocks()).bytes());
+      assertTrue(times.peak() >= run.forecast(device.kind(), times.keptBlocks()).bytes());
       assertEquals(0, device.memory().allocated());
     }
   }
@@ -118,6 +118,7 @@ class ShapeRunTest {
 
   private static StepTimes times(int layers, double... millis) {
     var list = Arrays.stream(millis).boxed().toList();
-    return new StepTimes(layers, layers, list, List.of(), 0, Collections.emptySortedMap());
+    return new StepTimes(
+        Device.Kind.CPU, layers, layers, list, List.of(), 0, Collections.emptySortedMap());
   }
 }

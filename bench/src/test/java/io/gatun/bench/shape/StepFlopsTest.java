@@ -3,6 +3,7 @@ package io.gatun.bench.shape;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.quant.WeightFormat;
 import io.gatun.runtime.adapter.LoraConfig;
 import io.gatun.runtime.plan.MemoryPlan;
@@ -59,7 +60,13 @@ class StepFlopsTest {
 
   private static MemoryPlan plan(String shape, int tokens, int kept) {
     return MemoryPlan.training(
-        Shape.of(shape).config(), WeightFormat.nf4(), DType.BF16, RANK_16, tokens, kept);
+        Device.Kind.CPU,
+        Shape.of(shape).config(),
+        WeightFormat.nf4(),
+        DType.BF16,
+        RANK_16,
+        tokens,
+        kept);
   }
 
   private static double bytes(MemoryPlan plan, String prefix) {

@@ -14,7 +14,8 @@ import java.util.Objects;
  */
 final class CudaFaults {
   private static final int SLOTS = 64;
-  private static final long BYTES = 4L * SLOTS;
+  static final String NAME = "device.faults";
+  static final long BYTES = 4L * SLOTS;
 
   private final CudaContext context;
   private final CudaMemory memory;
@@ -37,7 +38,7 @@ final class CudaFaults {
    */
   long counter(String text) {
     if (counters == 0) {
-      counters = memory.take("faults", BYTES);
+      counters = memory.keep(NAME, BYTES).pointer();
       reset();
     }
     if (!texts.contains(text)) {

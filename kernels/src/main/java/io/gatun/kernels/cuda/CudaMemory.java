@@ -15,7 +15,13 @@ import java.util.concurrent.locks.ReentrantLock;
  * freeing, which an arena starts, takes it.
  */
 final class CudaMemory {
-  private static final String SCRATCH = "scratch";
+  /** Of what is kept whatever is computed. */
+  static final String SCRATCH = "device.scratch";
+
+  private static final long TICKET_BYTES = 4L * CudaDevice.TICKETS;
+
+  /** The scratch and the tickets behind it. */
+  static final long KEPT_BYTES = CudaDevice.SCRATCH_BYTES + TICKET_BYTES;
 
   private final CudaDevice device;
   private final ReentrantLock lock;
@@ -69,7 +75,7 @@ final class CudaMemory {
     Cuda.cuMemFreeAsync(buffer.pointer(), context.work());
   }
 
-  long take(String name, long bytes) {
+  private long take(String name, long bytes) {
     long taken = Math.max(bytes, 1);
     int code = Cuda.cuMemAllocAsync(out, taken, context.work());
     if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {
@@ -127,10 +133,8 @@ final class CudaMemory {
    */
   private long own() {
     if (scratch == 0) {
-      long ticketBytes = CudaDevice.TICKETS * 4L;
-      scratch = take(SCRATCH, CudaDevice.SCRATCH_BYTES + ticketBytes);
-      ledger.keep(SCRATCH, CudaDevice.SCRATCH_BYTES + ticketBytes);
-      zero("tickets", scratch + CudaDevice.SCRATCH_BYTES, ticketBytes);
+      scratch = keep(SCRATCH, KEPT_BYTES).pointer();
+      zero("tickets", scratch + CudaDevice.SCRATCH_BYTES, TICKET_BYTES);
     }
     return scratch;
   }

@@ -65,8 +65,10 @@ public final class CudaProducts {
    * @return the matrix
    */
   public Matrix scratch(Scratch purpose, DType dtype, int rows, int cols) {
-    long bytes = Matrix.bytes(dtype, rows, cols);
-    return device.guarded(() -> Matrix.of(scratch.take(purpose, bytes), 0, dtype, rows, cols));
+    return device.guarded(() -> {
+      var buffer = scratch.take(purpose, purpose.bytes(dtype, rows, cols));
+      return new Matrix(buffer, 0, dtype, rows, cols, purpose.stride(cols));
+    });
   }
 
   /**

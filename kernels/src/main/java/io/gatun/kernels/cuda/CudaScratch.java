@@ -15,9 +15,6 @@ import java.util.function.Consumer;
  * decoded while a product reads the last one. Under the device's lock.
  */
 final class CudaScratch {
-  /** Rows of a prepared weight start on lines of 128 bytes, in either compute type. */
-  private static final int STRIDE = 64;
-
   private final CudaMemory memory;
   private final CudaContext context;
   private final Map<Scratch, CudaBuffer> buffers = new EnumMap<>(Scratch.class);
@@ -63,11 +60,10 @@ final class CudaScratch {
   void withWeight(DType dtype, int rows, int cols, Consumer<Matrix> prepare, Consumer<Matrix> use) {
     int place = turn;
     turn ^= 1;
-    int stride = Math.ceilDiv(Math.max(1, cols), STRIDE) * STRIDE;
     var purpose = place == 0 ? Scratch.WEIGHT : Scratch.NEXT_WEIGHT;
     var before = buffers.get(purpose);
-    var buffer = take(purpose, (long) rows * stride * dtype.bytes());
-    var weight = new Matrix(buffer, 0, dtype, rows, cols, stride);
+    var buffer = take(purpose, purpose.bytes(dtype, rows, cols));
+    var weight = new Matrix(buffer, 0, dtype, rows, cols, purpose.stride(cols));
     if (buffer != before) {
       context.aheadAfterWork(); // which allocates
     }

@@ -36,7 +36,7 @@ public final class Ledger {
   public void add(Buffer buffer) {
     live.add(buffer);
     allocated += buffer.bytes();
-    peak = Math.max(peak, allocated);
+    peak = Math.max(peak, inUse());
   }
 
   /**
@@ -57,6 +57,7 @@ public final class Ledger {
    */
   public void keep(String name, long bytes) {
     kept.merge(name, bytes, (a, b) -> a + b == 0 ? null : Long.valueOf(a + b));
+    peak = Math.max(peak, inUse());
   }
 
   private long inUse() {

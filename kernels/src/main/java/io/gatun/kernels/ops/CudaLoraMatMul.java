@@ -8,10 +8,12 @@ import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaProduct;
 import io.gatun.kernels.cuda.CudaProducts;
 import io.gatun.kernels.cuda.Scratch;
+import io.gatun.kernels.cuda.ScratchPlan;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
 import io.gatun.kernels.ops.LoraMatMul.LoraRows;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
+import io.gatun.kernels.ops.TrainingScratch.FrozenWeight;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +29,6 @@ import java.util.Optional;
  */
 final class CudaLoraMatMul {
   private static final String OP = "lora_mat_mul";
-  private static final int STRIDE = 64; // rows of a copied operand start on lines of 128 bytes
 
   private final CudaDevice cuda;
   private final CudaProducts products;
@@ -48,6 +49,19 @@ final class CudaLoraMatMul {
       }
     }
     ranks = count;
+  }
+
+  /** Enters what forward and backward take of the device's own memory. */
+  static void plan(ScratchPlan plan, DType compute, int tokens, boolean dropout, FrozenWeight w) {
+    plan.addWeight(compute, w.out() + w.ranks(), w.in() + w.ranks());
+    plan.add(Scratch.OPERAND, compute, tokens, w.in() + w.ranks());
+    if (!dropout) {
+      plan.add(Scratch.OPERAND, compute, tokens, w.out() + w.ranks());
+    }
+    CudaMatMul.planResult(plan, compute, tokens, w);
+    if (w.stored().isEmpty() && compute == DType.BF16) {
+      plan.add(Scratch.RESULT, DType.F32, Math.min(tokens, CudaNf4MatVec.MOST_ROWS), w.out());
+    }
   }
 
   void forward(Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Matrix y) {
@@ -201,8 +215,7 @@ final class CudaLoraMatMul {
         && low.rowStride() == x.rowStride()) {
       return new Matrix(x.buffer(), x.offset(), x.dtype(), x.rows(), cols, x.rowStride());
     }
-    int stride = Math.ceilDiv(cols, STRIDE) * STRIDE;
-    Matrix both = products.scratch(Scratch.OPERAND, x.dtype(), x.rows(), stride).colSlice(0, cols);
+    Matrix both = products.scratch(Scratch.OPERAND, x.dtype(), x.rows(), cols);
     Cast.run(x, both.colSlice(0, x.cols()));
     if (!one) {
       CudaMatMul.zero(cuda, both.colSlice(x.cols(), ranks));

@@ -9,6 +9,8 @@ import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.cuda.CudaProduct;
 import io.gatun.kernels.cuda.Scratch;
+import io.gatun.kernels.cuda.ScratchPlan;
+import io.gatun.kernels.ops.TrainingScratch.FrozenWeight;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -47,6 +49,21 @@ final class CudaMatMul {
     }
   }
 
+  /** Enters what forward and backward take of the device's own memory. */
+  static void plan(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
+    if (!w.stored().equals(Optional.of(compute))) {
+      plan.addWeight(compute, w.out(), w.in());
+    }
+    planResult(plan, compute, tokens, w);
+  }
+
+  /** Enters the results that {@link #product} cannot round at once. */
+  static void planResult(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
+    if (compute != DType.F32 && w.biased()) {
+      plan.add(Scratch.RESULT, DType.F32, Math.min(tokens, mostRows(w.out())), w.out());
+    }
+  }
+
   /** The values of a weight in another type. */
   static void decode(Weight w, Matrix to) {
     switch (w) {
@@ -73,7 +90,7 @@ final class CudaMatMul {
     } else if (y.dtype() == DType.F32 || y.dtype() == a.dtype() && bias.isEmpty()) {
       cuda.products().multiply(new CudaProduct(op, a, false, b, turnB, y, 1, bias, add));
     } else {
-      int most = Math.max(1, RESULT_BYTES / Float.BYTES / Math.max(1, y.cols()));
+      int most = mostRows(y.cols());
       for (int first = 0; first < y.rows(); first += most) {
         int count = Math.min(most, y.rows() - first);
         Matrix part = y.rowSlice(first, count);
@@ -85,6 +102,11 @@ final class CudaMatMul {
         Cast.run(sum, part);
       }
     }
+  }
+
+  /** Rows of a result that wait for their rounding at a time. */
+  private static int mostRows(int cols) {
+    return Math.max(1, RESULT_BYTES / Float.BYTES / Math.max(1, cols));
   }
 
   private static void withoutTerms(CudaDevice cuda, Optional<Matrix> bias, Matrix y, boolean add) {

@@ -126,14 +126,14 @@ class CudaProductsTest {
         Matrix y = matrix(device, DType.BF16, 3, OUT, arena);
         MatMul.forward(x, Nf4Matrix.of(List.of(band)), y);
         var names = device.memory().byName();
-        assertEquals(OUT * IN * 4L, names.get("decoded weight"), device.memory().table());
-        assertFalse(names.containsKey("next decoded weight"));
-        assertEquals(3L * OUT * 4, names.get("result of a product"));
+        assertEquals(OUT * IN * 4L, names.get("device.weight"), device.memory().table());
+        assertFalse(names.containsKey("device.next-weight"));
+        assertEquals(3L * OUT * 4, names.get("device.result"));
         MatMul.forward(x, Nf4Matrix.of(List.of(band)), y);
-        assertEquals(OUT * IN * 4L, device.memory().byName().get("next decoded weight"));
+        assertEquals(OUT * IN * 4L, device.memory().byName().get("device.next-weight"));
       }
       assertEquals(0, device.memory().allocated());
-      assertTrue(device.memory().byName().containsKey("decoded weight"));
+      assertTrue(device.memory().byName().containsKey("device.weight"));
     }
   }
 

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LoraMatMulBackwardTest {
-  private static List<LoraGradients> gradients(LoraCase c) {
+  static List<LoraGradients> gradients(LoraCase c) {
     var list = new ArrayList<LoraGradients>();
     for (LoraRows r : c.rows()) {
       LoraFactors f = r.factors();

@@ -1,7 +1,10 @@
 package io.gatun.runtime.plan;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.ops.TrainingScratch;
+import io.gatun.kernels.ops.TrainingScratch.FrozenWeight;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.WeightLoader;
 import io.gatun.runtime.adapter.AdapterSize;
@@ -9,7 +12,11 @@ import io.gatun.runtime.adapter.LoraConfig;
 import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.model.Projection;
 import io.gatun.runtime.model.TrainPass;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -27,8 +34,10 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
 
   /**
    * The memory of training an adapter: frozen weights, parameters with gradients and both moments
-   * of AdamW, activations and scratch.
+   * of AdamW, activations, and what the device keeps for itself. Pinned memory of the host is no
+   * part of it, nor is what a driver takes for its context.
    *
+   * @param on the kind of device
    * @param config the base
    * @param format how its linear layers are kept; not as stored
    * @param compute type of activations, embedding and head
@@ -38,6 +47,7 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
    * @return the plan
    */
   public static MemoryPlan training(
+      Device.Kind on,
       DecoderConfig config,
       WeightFormat format,
       DType compute,
@@ -46,14 +56,33 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
       int keptBlocks) {
     var sizes = new TreeMap<String, Long>();
     addWeights(sizes, config, format, compute);
-    long adapter = Matrix.bytes(DType.F32, 1, AdapterSize.of(lora, config).floats());
+    var size = AdapterSize.of(lora, config);
+    long adapter = Matrix.bytes(DType.F32, 1, size.floats());
     sizes.put("adapter.parameters", adapter);
     sizes.put("adapter.gradients", adapter);
     sizes.put("optimizer.first-moment", adapter);
     sizes.put("optimizer.second-moment", adapter);
     var pass = TrainPass.memory(config, compute, lora, tokens, keptBlocks);
     sizes.put("run.activations", pass.bytes());
+    var weights = frozen(config, format, size.ranks());
+    sizes.putAll(TrainingScratch.of(on, compute, tokens, lora.dropout() > 0, weights));
     return new MemoryPlan(sizes);
+  }
+
+  /** The products of a block. Embedding and head are of the compute type, as they are used. */
+  private static List<FrozenWeight> frozen(
+      DecoderConfig config, WeightFormat format, Map<Projection, Integer> ranks) {
+    Optional<DType> stored =
+        format instanceof WeightFormat.Dense(var dtype) ? Optional.of(dtype) : Optional.empty();
+    return Arrays.stream(Projection.values())
+        .map(p ->
+            new FrozenWeight(
+                config.outputCols(p),
+                config.inputs(p),
+                stored,
+                ranks.getOrDefault(p, 0),
+                config.hasBias(p)))
+        .toList();
   }
 
   private static void addWeights(
