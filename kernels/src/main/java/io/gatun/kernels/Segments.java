@@ -158,6 +158,16 @@ public final class Segments {
   }
 
   /**
+   * Where a segment begins.
+   *
+   * @param segment its index
+   * @return the position of its own key 0: keys of its parent chain
+   */
+  public int start(int segment) {
+    return starts[segment];
+  }
+
+  /**
    * The table on the device.
    *
    * @return {@value #TABLE_COLUMNS} integers a segment

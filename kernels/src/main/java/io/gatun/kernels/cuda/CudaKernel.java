@@ -64,7 +64,45 @@ public enum CudaKernel {
   /** A matrix inside another, zero around it. */
   PLACE("place"),
   /** Sums of columns. */
-  LINEAR_GRADIENT_BIAS("linear_gradient");
+  LINEAR_GRADIENT_BIAS("linear_gradient"),
+  /** Attention of BF16 heads up to 64 columns. */
+  ATTENTION_64("attention"),
+  /** Attention of BF16 heads up to 128 columns. */
+  ATTENTION_128("attention"),
+  /** Attention of BF16 heads up to 256 columns. */
+  ATTENTION_256("attention"),
+  /** Attention with dropout, of BF16 heads up to 64 columns. */
+  ATTENTION_DROP_64("attention"),
+  /** Attention with dropout, of BF16 heads up to 128 columns. */
+  ATTENTION_DROP_128("attention"),
+  /** Attention with dropout, of BF16 heads up to 256 columns. */
+  ATTENTION_DROP_256("attention"),
+  /** Attention, with dropout too, of F32 heads up to 256 columns. */
+  ATTENTION_F32("attention"),
+  /** The gradient of q, of BF16 heads up to 64 columns. */
+  ATTENTION_DQ_64("attention_dq"),
+  /** The gradient of q, of BF16 heads up to 128 columns. */
+  ATTENTION_DQ_128("attention_dq"),
+  /** The gradient of q, of BF16 heads up to 256 columns. */
+  ATTENTION_DQ_256("attention_dq"),
+  /** The gradient of q, of F32 heads up to 256 columns. */
+  ATTENTION_DQ_F32("attention_dq"),
+  /** The gradients of k and v, of BF16 heads up to 64 columns. */
+  ATTENTION_DKV_64("attention_dkv"),
+  /** The gradients of k and v, of BF16 heads up to 128 columns. */
+  ATTENTION_DKV_128("attention_dkv"),
+  /** The gradients of k and v, of BF16 heads up to 256 columns. */
+  ATTENTION_DKV_256("attention_dkv"),
+  /** The gradients of k and v, of F32 heads up to 256 columns. */
+  ATTENTION_DKV_F32("attention_dkv"),
+  /** Attention of few rows, of BF16 heads up to 64 columns. */
+  ATTENTION_DECODE_64("attention_decode"),
+  /** Attention of few rows, of BF16 heads up to 128 columns. */
+  ATTENTION_DECODE_128("attention_decode"),
+  /** Attention of few rows, of BF16 heads up to 256 columns. */
+  ATTENTION_DECODE_256("attention_decode"),
+  /** Attention of few rows, of F32 heads up to 256 columns. */
+  ATTENTION_DECODE_F32("attention_decode");
 
   private final String stem;
 

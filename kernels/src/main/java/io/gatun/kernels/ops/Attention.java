@@ -63,7 +63,8 @@ public final class Attention {
     Check.same(op, "o", o, q);
     Check.matrix(op, "lse", lse, DType.F32, q.rows(), shape.heads(), q);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("attention_forward");
+      case CudaDevice cuda ->
+          launch(op, cuda, shape, dropout, segments, q).forward(q, k, v, o, lse);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ATTENTION_FORWARD,
@@ -112,7 +113,8 @@ public final class Attention {
     Check.same(op, "dk", dk, k);
     Check.same(op, "dv", dv, k);
     switch (device) {
-      case CudaDevice cuda -> throw cuda.lacks("attention_backward");
+      case CudaDevice cuda ->
+          launch(op, cuda, shape, dropout, segments, q).backward(q, k, v, o, lse, dO, dq, dk, dv);
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ATTENTION_BACKWARD,
@@ -125,6 +127,17 @@ public final class Attention {
                       .matrix(dk)
                       .matrix(dv));
     }
+  }
+
+  private static AttentionLaunch launch(
+      String op,
+      CudaDevice cuda,
+      AttentionShape shape,
+      Optional<AttentionDropout> dropout,
+      Segments segments,
+      Matrix q) {
+    return new AttentionLaunch(
+        op, cuda, shape, dropout, segments, q.dtype(), CudaDevice.SCRATCH_BYTES);
   }
 
   private static Device check(

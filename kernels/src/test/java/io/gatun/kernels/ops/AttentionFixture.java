@@ -10,6 +10,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
+import io.gatun.kernels.cuda.CudaDevice;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +44,11 @@ record AttentionFixture(
   static AttentionShape bothWays(int heads, int kvHeads, int headDim, float softCap) {
     return new AttentionShape(
         heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), 0, softCap, false);
+  }
+
+  /** Fewer or smaller cases on a GPU, which is often emulated. */
+  static <T> T sized(Device device, T onCpu, T onGpu) {
+    return device instanceof CudaDevice ? onGpu : onCpu;
   }
 
   /** Normally distributed q, k, v and dO. */

@@ -62,9 +62,9 @@ class AttentionSharingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void bitsDoNotDependOnOtherSegments(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void bitsDoNotDependOnOtherSegments(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : COMPUTE) {
         var all = packed(new int[] {33, 100, 50, 7}, new int[] {-1, -1, 1, -1});
         var together = AttentionFixture.random(device, dtype, SHAPE, all, 3, arena);
@@ -92,9 +92,9 @@ class AttentionSharingTest {
    * written out in full.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void sharedPrefixEqualsExpandedRows(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void sharedPrefixEqualsExpandedRows(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : COMPUTE) {
         for (int window : new int[] {0, 50}) {
           comparePrefix(device, dtype, shape(6, 2, 24, window, 0), arena);
@@ -172,9 +172,9 @@ class AttentionSharingTest {
    * all tokens at once.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void decodeEqualsPrefill(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void decodeEqualsPrefill(Devices.Place place) {
+    place.run((device, arena) -> {
       for (DType dtype : COMPUTE) {
         for (int window : new int[] {0, 70}) {
           compareDecode(device, dtype, shape(6, 2, 24, window, 0), arena);

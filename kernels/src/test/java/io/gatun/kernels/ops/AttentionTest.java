@@ -3,6 +3,7 @@ package io.gatun.kernels.ops;
 import static io.gatun.kernels.ops.AttentionFixture.packed;
 import static io.gatun.kernels.ops.AttentionFixture.randomTrees;
 import static io.gatun.kernels.ops.AttentionFixture.shape;
+import static io.gatun.kernels.ops.AttentionFixture.sized;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -24,10 +25,11 @@ class AttentionTest {
   private static final int[] NONE = {-1, -1, -1, -1};
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void headSizesAndGroups(Devices.Choice choice) {
-    choice.run((device, arena) -> {
-      var list = packed(new int[] {13, 70, 1, 30}, new int[] {-1, 0, 1, 0});
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void headSizesAndGroups(Devices.Place place) {
+    place.run((device, arena) -> {
+      int[] lengths = sized(device, new int[] {13, 70, 1, 30}, new int[] {13, 34, 1, 6});
+      var list = packed(lengths, new int[] {-1, 0, 1, 0});
       int[] kvHeads = {1, 2};
       int[] groups = {1, 3, 4};
       int i = 0;
@@ -41,10 +43,10 @@ class AttentionTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void lengths(Devices.Choice choice) {
-    choice.run((device, arena) -> {
-      var lengths = new int[] {1, 13, 207, 65};
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void lengths(Devices.Place place) {
+    place.run((device, arena) -> {
+      int[] lengths = sized(device, new int[] {1, 13, 207, 65}, new int[] {1, 13, 130, 20});
       AttentionFixture.check(device, shape(3, 1, 16, 0, 0), packed(lengths, NONE), arena);
       AttentionFixture.check(
           device, shape(1, 1, 16, 0, 0), packed(lengths, new int[] {-1, 0, 1, 1}), arena);
@@ -53,10 +55,10 @@ class AttentionTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void randomSegmentTrees(Devices.Choice choice) {
-    choice.run((device, arena) -> {
-      for (int seed = 0; seed < 4; seed++) {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void randomSegmentTrees(Devices.Place place) {
+    place.run((device, arena) -> {
+      for (int seed = 0; seed < sized(device, 4, 1); seed++) {
         var list = randomTrees(seed, 12, 50);
         AttentionFixture.check(device, shape(6, 2, 16, 0, 0), list, arena);
         AttentionFixture.check(device, shape(4, 1, 24, 1 + 20 * seed, 0), list, arena);
@@ -67,9 +69,9 @@ class AttentionTest {
 
   /** The kernel's gradients against differences of the reference's forward direction alone. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void finiteDifferences(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void finiteDifferences(Devices.Place place) {
+    place.run((device, arena) -> {
       var list = packed(new int[] {3, 5, 1, 4}, new int[] {-1, 0, 1, 0});
       for (var shape : List.of(shape(3, 1, 5, 0, 0), shape(2, 2, 4, 4, 1.5f))) {
         var a = AttentionFixture.random(device, DType.F32, shape, list, 3, arena);
@@ -105,9 +107,9 @@ class AttentionTest {
    * holds them.
    */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void columnsOfOneMatrix(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void columnsOfOneMatrix(Devices.Place place) {
+    place.run((device, arena) -> {
       var shape = shape(3, 1, 16, 0, 0);
       var list = packed(new int[] {40, 30}, new int[] {-1, 0});
       var apart = AttentionFixture.random(device, DType.BF16, shape, list, 3, arena);
@@ -141,9 +143,9 @@ class AttentionTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void edges(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void edges(Devices.Place place) {
+    place.run((device, arena) -> {
       var shape = shape(2, 1, 16, 0, 0);
       var none = AttentionFixture.random(device, DType.F32, shape, List.of(), 1, arena);
       none.forward().backward().checkGuards();
@@ -185,9 +187,9 @@ class AttentionTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#all")
-  void refusesWhatDoesNotFit(Devices.Choice choice) {
-    choice.run((device, arena) -> {
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void refusesWhatDoesNotFit(Devices.Place place) {
+    place.run((device, arena) -> {
       var list = packed(new int[] {5}, NONE);
       var a = AttentionFixture.random(device, DType.F32, shape(2, 1, 8, 0, 0), list, 1, arena);
       var wide = shape(4, 1, 8, 0, 0);

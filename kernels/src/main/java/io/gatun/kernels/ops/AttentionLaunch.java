@@ -1,0 +1,291 @@
+package io.gatun.kernels.ops;
+
+import io.gatun.kernels.AttentionDropout;
+import io.gatun.kernels.AttentionShape;
+import io.gatun.kernels.DType;
+import io.gatun.kernels.DropoutKey;
+import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segment;
+import io.gatun.kernels.Segments;
+import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.cuda.CudaLaunch;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.IntToLongFunction;
+import java.util.stream.IntStream;
+
+/**
+ * Launches of attention's CUDA kernels. Segments with few query rows go to attention_decode, which
+ * cuts their keys into chunks; the others to attention, by tiles of query rows. Which, and where a
+ * chain is cut, depends on the segment and its chain alone.
+ */
+final class AttentionLaunch {
+  // As in the kernels.
+  private static final int MAX_HEAD = 256;
+  private static final int FEW_ROWS = 16;
+  private static final int CHUNK = 256;
+  private static final int CHUNK_START = 64;
+
+  private static final int MOST_CHUNKS = 64; // of a segment: enough to fill a GPU, quickly joined
+
+  private final CudaDevice cuda;
+  private final AttentionShape shape;
+  private final Optional<AttentionDropout> dropout;
+  private final Segments segments;
+  private final List<Segment> list;
+  private final Tiles tiles;
+  private final int group;
+  private final long scratchBytes;
+  private final int chunkLimit;
+
+  /**
+   * The kernels for a type and size of heads, with the rows or keys of a block and its shared
+   * memory. Rows lie 16 bytes more than their length apart there.
+   */
+  enum Tiles {
+    HEAD_64(
+        new Block(CudaKernel.ATTENTION_64, 128, (128 + 2 * 64) * 72 * 2),
+        new Block(CudaKernel.ATTENTION_DROP_64, 64, (64 + 2 * 64) * 72 * 2),
+        new Block(CudaKernel.ATTENTION_DECODE_64, 0, (16 + 2 * 64) * 72 * 2),
+        new Block(CudaKernel.ATTENTION_DQ_64, 64, (2 * 64 + 4 * 64) * 72 * 2),
+        new Block(CudaKernel.ATTENTION_DKV_64, 64, (2 * 64 + 4 * 64) * 72 * 2 + 2 * 64 * 20)),
+    HEAD_128(
+        new Block(CudaKernel.ATTENTION_128, 128, (128 + 2 * 32) * 136 * 2),
+        new Block(CudaKernel.ATTENTION_DROP_128, 64, (64 + 2 * 64) * 136 * 2),
+        new Block(CudaKernel.ATTENTION_DECODE_128, 0, (16 + 2 * 64) * 136 * 2),
+        new Block(CudaKernel.ATTENTION_DQ_128, 64, (2 * 64 + 4 * 32) * 136 * 2),
+        new Block(CudaKernel.ATTENTION_DKV_128, 64, (2 * 64 + 4 * 32) * 136 * 2 + 2 * 32 * 20)),
+    HEAD_256(
+        new Block(CudaKernel.ATTENTION_256, 64, (64 + 2 * 32) * 264 * 2),
+        new Block(CudaKernel.ATTENTION_DROP_256, 64, (64 + 2 * 32) * 264 * 2),
+        new Block(CudaKernel.ATTENTION_DECODE_256, 0, (16 + 2 * 64) * 264 * 2),
+        new Block(CudaKernel.ATTENTION_DQ_256, 64, (2 * 64 + 2 * 32) * 264 * 2),
+        new Block(CudaKernel.ATTENTION_DKV_256, 64, (2 * 64 + 2 * 16) * 264 * 2 + 16 * 20)),
+    /** Sizes of the larger heads; smaller ones need less. */
+    F32(
+        new Block(CudaKernel.ATTENTION_F32, 64, (64 + 2 * 16) * 260 * 4),
+        new Block(CudaKernel.ATTENTION_F32, 64, (64 + 2 * 16) * 260 * 4),
+        new Block(CudaKernel.ATTENTION_DECODE_F32, 0, (16 + 2 * 32) * 260 * 4),
+        new Block(CudaKernel.ATTENTION_DQ_F32, 16, (2 * 64 + 2 * 16) * 132 * 4 + 4 * 16 * 20 * 4),
+        new Block(
+            CudaKernel.ATTENTION_DKV_F32,
+            16,
+            (2 * 64 + 2 * 16) * 132 * 4 + 4 * 16 * 20 * 4 + 16 * 20));
+
+    final Block forward;
+    final Block dropping;
+    final Block decode;
+    final Block dq;
+    final Block dkv;
+
+    Tiles(Block forward, Block dropping, Block decode, Block dq, Block dkv) {
+      this.forward = forward;
+      this.dropping = dropping;
+      this.decode = decode;
+      this.dq = dq;
+      this.dkv = dkv;
+    }
+
+    static Tiles of(DType dtype, int headDim) {
+      if (dtype == DType.F32) {
+        return F32;
+      }
+      return headDim <= 64 ? HEAD_64 : headDim <= 128 ? HEAD_128 : HEAD_256;
+    }
+  }
+
+  record Block(CudaKernel kernel, int rows, int sharedBytes) {}
+
+  AttentionLaunch(
+      String op,
+      CudaDevice cuda,
+      AttentionShape shape,
+      Optional<AttentionDropout> dropout,
+      Segments segments,
+      DType dtype,
+      long scratchBytes) {
+    Check.that(
+        shape.headDim() <= MAX_HEAD,
+        op,
+        "heads of %d columns; the CUDA kernels take up to %d, use Device.cpu()",
+        shape.headDim(),
+        MAX_HEAD);
+    this.cuda = cuda;
+    this.shape = shape;
+    this.dropout = dropout.filter(d -> d.p() > 0);
+    this.segments = segments;
+    this.scratchBytes = scratchBytes;
+    list = segments.list();
+    tiles = Tiles.of(dtype, shape.headDim());
+    group = shape.heads() / shape.kvHeads();
+    boolean splits = shape.kvHeads() <= CudaDevice.TICKETS && dropout.isEmpty();
+    chunkLimit = splits ? (int) Math.min(MOST_CHUNKS, scratchBytes / chunkBytes()) : 0;
+  }
+
+  /** What the blocks of one chunk leave in scratch. */
+  private long chunkBytes() {
+    return 4L * shape.kvHeads() * FEW_ROWS * (shape.headDim() + 2);
+  }
+
+  void forward(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
+    Block block = dropout.isPresent() || tiles == Tiles.F32 ? tiles.dropping : tiles.forward;
+    launch(
+        block,
+        blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block)),
+        l -> {
+          inputs(l.matrix("q", q).matrix("k", k).matrix("v", v).matrix("o", o).matrix("lse", lse));
+          (block == tiles.dropping ? dropout(l) : l)
+              .integer("count", list.size())
+              .integer("limit", chunkLimit);
+        });
+    for (int from = 0, to; chunkLimit > 0 && from < list.size(); from = to) {
+      int chunks = 0;
+      for (to = from; to < list.size(); to++) {
+        int more = hasFewRows(to) ? chunks(to) : 0;
+        if ((chunks + more) * chunkBytes() > scratchBytes
+            || (to + 1 - from) * (long) shape.kvHeads() > CudaDevice.TICKETS) {
+          break;
+        }
+        chunks += more;
+      }
+      decode(from, to, chunks, q, k, v, o, lse);
+    }
+  }
+
+  private void decode(
+      int from, int to, int chunks, Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
+    launch(
+        tiles.decode,
+        (long) chunks * shape.kvHeads(),
+        l ->
+            inputs(l.matrix("q", q).matrix("k", k).matrix("v", v).matrix("o", o).matrix("lse", lse))
+                .integer("from", from)
+                .integer("to", to)
+                .integer("limit", chunkLimit)
+                .scratch("parts", chunks * chunkBytes())
+                .tickets("tickets", (to - from) * shape.kvHeads()));
+  }
+
+  /** dq first: it leaves the sums of dO * o for dk and dv. */
+  void backward(
+      Matrix q,
+      Matrix k,
+      Matrix v,
+      Matrix o,
+      Matrix lse,
+      Matrix dO,
+      Matrix dq,
+      Matrix dk,
+      Matrix dv) {
+    long scratch = 4L * segments.queryRows() * shape.heads();
+    launch(
+        tiles.dq,
+        blocks(s -> tilesOf(s, tiles.dq)),
+        l ->
+            dropout(
+                    inputs(
+                        l.matrix("q", q)
+                            .matrix("k", k)
+                            .matrix("v", v)
+                            .matrix("o", o)
+                            .matrix("lse", lse)
+                            .matrix("d_o", dO)
+                            .matrix("dq", dq)))
+                .integer("count", list.size())
+                .scratch("deltas", scratch));
+    launch(
+        tiles.dkv,
+        blocks(s -> Math.ceilDiv(list.get(s).keyLength(), tiles.dkv.rows())),
+        l ->
+            dropout(
+                    inputs(
+                        l.matrix("q", q)
+                            .matrix("k", k)
+                            .matrix("v", v)
+                            .matrix("lse", lse)
+                            .matrix("d_o", dO)
+                            .matrix("dk", dk)
+                            .matrix("dv", dv)))
+                .integer("count", list.size())
+                .scratch("deltas", scratch));
+  }
+
+  private void launch(Block block, long blocks, Consumer<CudaLaunch> arguments) {
+    if (blocks > 0) {
+      int grid = (int) Math.min(blocks, Integer.MAX_VALUE);
+      cuda.launch(
+          block.kernel(),
+          grid,
+          l -> {
+            arguments.accept(l);
+            l.shared(block.sharedBytes());
+          });
+    }
+  }
+
+  /** Blocks for pieces of all segments and key heads; the kernels work with any number. */
+  private long blocks(IntToLongFunction pieces) {
+    return shape.kvHeads() * IntStream.range(0, list.size()).mapToLong(pieces).sum();
+  }
+
+  private CudaLaunch inputs(CudaLaunch l) {
+    return l.pointer("segments", segments.table().buffer(), segments.table().offset())
+        .integer("kv_heads", shape.kvHeads())
+        .integer("window", shape.window())
+        .integer("causal", shape.causal() ? 1 : 0)
+        .number("scale", shape.scale())
+        .number("soft_cap", shape.softCap());
+  }
+
+  /** A word is kept whose upper 24 bits reach p of 2^24. */
+  private CudaLaunch dropout(CudaLaunch l) {
+    dropout.ifPresentOrElse(
+        d -> l.pointer("token_index", d.tokenIndex().buffer(), d.tokenIndex().offset()),
+        () -> l.absent("token_index"));
+    var key = dropout.map(AttentionDropout::key).orElse(new DropoutKey(0, 0, 0));
+    double p = dropout.map(AttentionDropout::p).orElse(0f);
+    return l.count("seed", key.seed())
+        .integer("step", key.step())
+        .integer("word", key.word())
+        .number("threshold", (float) Math.ceil(p * 0x1p24))
+        .number("factor", (float) (1 / (1 - p)));
+  }
+
+  private long tilesOf(int s, Block block) {
+    return Math.ceilDiv(list.get(s).queryLength() * (long) group, block.rows());
+  }
+
+  private boolean hasFewRows(int s) {
+    int owners = 0;
+    for (int owner = s; owner >= 0; owner = list.get(owner).parent()) {
+      owners++;
+    }
+    int queries = list.get(s).queryLength();
+    return queries > 0 && queries * (long) group <= FEW_ROWS && owners <= chunkLimit;
+  }
+
+  private int chunks(int s) {
+    int size = CHUNK;
+    while (chunks(s, size) > chunkLimit) {
+      size *= 2;
+    }
+    return chunks(s, size);
+  }
+
+  private int chunks(int s, int size) {
+    Segment segment = list.get(s);
+    int last = segments.start(s) + segment.keyLength() - 1;
+    int first = shape.causal() ? last - segment.queryLength() + 1 : last;
+    int chunks = 0;
+    for (int owner = s; owner >= 0; owner = list.get(owner).parent()) {
+      int start = segments.start(owner);
+      int begin = shape.window() > 0 ? Math.max(0, first - shape.window() + 1 - start) : 0;
+      int end = Math.min(list.get(owner).keyLength(), last + 1 - start);
+      begin -= begin % CHUNK_START;
+      chunks += begin < end ? Math.ceilDiv(end - begin, size) : 0;
+    }
+    return chunks;
+  }
+}

@@ -1,0 +1,288 @@
+// What the attention kernels share: who sees whom, rows in shared memory, and products of tiles. Blocks have 4 warps. A warp owns
+// 16 M rows of a tile of scores, in the fragments of mma.m16n8k16: lane 4 g + t has rows g and g + 8 of each 16, and columns 2 t
+// and 2 t + 1 of each 8. With floats the fragments are the same, but the products are made one by one.
+constexpr int WARPS = 4, THREADS = 32 * WARPS;
+constexpr float LOG2E = 1.44269504f, LN2 = 0.693147181f;
+DEVICE float infinity() { return __uint_as_float(0x7f800000u); }
+DEVICE int lane() { return (int)threadIdx.x % 32; }
+DEVICE int warp() { return (int)threadIdx.x / 32; }
+
+// Six integers of the segment table. Queries are the last query_length of the segment's own keys; start is the position of its
+// first key, counted along the parent chain.
+struct Segment { int query_first, query_length, key_first, key_length, parent, start; };
+
+// Of the weights: token_index, of each query row, is null where nothing is dropped. A word whose upper 24 bits reach the threshold
+// keeps its weight, which grows by a factor.
+struct Dropout { const int* token_index; i64 seed; int step, word; float threshold, factor; };
+
+struct Attention {
+  const Segment* segments;
+  int count, heads, kv_heads, dim, window, causal;
+  float scale, soft_cap;
+  Dropout dropout;
+};
+DEVICE Attention attention_of(const int* segments, int count, int kv_heads, int window, int causal, float scale, float soft_cap,
+                              const Dropout& dropout, const Matrix& k, const Matrix& lse) {
+  const int heads = (int)lse.cols, dim = (int)k.cols / kv_heads;
+  return {(const Segment*)segments, count, heads, kv_heads, dim, window, causal, scale, soft_cap, dropout};
+}
+DEVICE int group_of(const Attention& a) { return a.heads / a.kv_heads; }
+DEVICE int padded(int n, int to = 16) { return (n + to - 1) / to * to; }
+
+// The position up to which a query sees keys.
+DEVICE int position(const Attention& a, int segment, int query) {
+  const Segment& s = a.segments[segment];
+  return s.start + s.key_length - 1 - (a.causal ? s.query_length - 1 - query : 0);
+}
+
+// The ancestor of s (or s itself) that comes next after `seen`, from the root down; seen == -1 asks for the root.
+DEVICE int next_in_chain(const Attention& a, int s, int seen) {
+  while (a.segments[s].parent != seen) s = a.segments[s].parent;
+  return s;
+}
+DEVICE bool in_chain(const Attention& a, int ancestor, int s) {
+  while (s > ancestor) s = a.segments[s].parent;
+  return s == ancestor;
+}
+
+// Own keys [begin, end) of a segment that any query at positions [low, high] sees.
+struct Range { int begin, end; };
+DEVICE Range visible(const Attention& a, int owner, int low, int high) {
+  const Segment& s = a.segments[owner];
+  return {a.window > 0 ? max(0, low - a.window + 1 - s.start) : 0, min(s.key_length, high + 1 - s.start)};
+}
+
+// The segment in [from, to) that holds a task, counted from the last segment back, and the number of the task in it: what comes
+// last sees most, and is begun first. -1 past the end. All lanes of a warp ask together.
+template <class F>
+DEVICE int segment_of(int from, int to, int& task, F tasks_of) {
+  for (int last = to - 1; last >= from; last -= 32) {
+    int end = last - lane() >= from ? tasks_of(last - lane()) : 0;
+    for (int d = 1; d < 32; d *= 2) {
+      const int below = __shfl_up_sync(~0u, end, d);
+      if (lane() >= d) end += below;
+    }
+    const u32 beyond = __ballot_sync(~0u, end > task);
+    const int found = beyond ? __ffs(beyond) - 1 : 32;
+    const int before = __shfl_sync(~0u, end, max(found - 1, 0));
+    if (found > 0) task -= before;
+    if (found < 32) return last - found;
+  }
+  return -1;
+}
+
+// Rows [first, first + count) of a segment, where row = query * group + head within the group: keys are read once for the heads of
+// a group.
+struct Rows { int segment, kv_head, first, count, group; };
+DEVICE int query_of(const Rows& r, int i) { return (r.first + i) / r.group; }
+DEVICE int head_of(const Rows& r, int i) { return r.kv_head * r.group + (r.first + i) % r.group; }
+template <class T>
+DEVICE T* row_of(const Attention& a, const Matrix& m, const Rows& r, int i, int dim) {
+  return row((T*)nullptr, m, a.segments[r.segment].query_first + query_of(r, i)) + head_of(r, i) * dim;
+}
+DEVICE int position_of(const Attention& a, const Rows& r, int i) {
+  return position(a, r.segment, query_of(r, min(i, r.count - 1)));
+}
+DEVICE int tiles_of(const Attention& a, int segment, int rows) {
+  return (int)(((i64)a.segments[segment].query_length * group_of(a) + rows - 1) / rows);
+}
+DEVICE Rows tile_of(const Attention& a, int segment, int kv_head, int tile, int rows) {
+  const int first = tile * rows, all = a.segments[segment].query_length * group_of(a);
+  return {segment, kv_head, first, min(rows, all - first), group_of(a)};
+}
+
+// A block of keys [first, first + count) of a segment.
+struct Keys { int owner, first, count; };
+template <class T>
+DEVICE T* key_of(const Attention& a, const Matrix& m, int owner, int kv_head, int key) {
+  return row((T*)nullptr, m, a.segments[owner].key_first + key) + kv_head * a.dim;
+}
+// The blocks of SIZE keys that queries at positions [low, high] of a segment see, from the root of its chain on.
+template <int SIZE>
+struct Blocks { int segment, low, high, owner, first, end; };
+template <int SIZE>
+DEVICE Keys next(const Attention& a, Blocks<SIZE>& b) {
+  b.first += SIZE;
+  while (b.first >= b.end && b.owner != b.segment) {
+    b.owner = next_in_chain(a, b.segment, b.owner);
+    const Range keys = visible(a, b.owner, b.low, b.high);
+    b.first = keys.begin / SIZE * SIZE, b.end = keys.end;
+  }
+  return {b.owner, b.first, max(0, min(SIZE, b.end - b.first))};
+}
+
+// Rows lie PITCH elements apart in shared memory, so that neighbours begin in different banks.
+template <class T, int MAX>
+constexpr int PITCH = MAX + 16 / (int)sizeof(T);
+
+// `all` rows (a multiple of 16, of which `count` exist) of `dim` elements, with zeros up to the next 16; at(i) is where row i lies.
+template <int MAX, class T, class F>
+DEVICE void load_rows(T* to, int all, int count, int dim, F at) {
+  constexpr int PIECES = MAX / EIGHT;
+#pragma unroll 2
+  for (int i = (int)threadIdx.x; i < all * PIECES; i += THREADS) {
+    const int r = i / PIECES, c = i % PIECES * EIGHT, n = r < count ? min(EIGHT, max(0, dim - c)) : 0;
+    if (c >= padded(dim)) continue;
+    T* const piece = to + r * PITCH<T, MAX> + c;
+    const T* const from = n > 0 ? at(r) + c : nullptr;
+    if (whole(from, n)) {
+      cp_async_16(piece, from);
+      if (sizeof(T) == 4) cp_async_16(piece + 4, from + 4);
+    } else {
+      float v[EIGHT];
+      load8(from, n, v);
+      store8(piece, EIGHT, v);
+    }
+  }
+}
+template <int MAX, class T>
+DEVICE void load_rows(const Attention& a, const Matrix& m, const Rows& rows, T* to, int multiple = 16) {
+  const auto at = [&](int i) { return row_of<const T>(a, m, rows, i, a.dim); };
+  load_rows<MAX>(to, padded(rows.count, multiple), rows.count, a.dim, at);
+}
+template <int MAX, class T>
+DEVICE void load_keys(const Attention& a, const Matrix& m, const Keys& keys, int kv_head, T* to) {
+  const auto at = [&](int i) { return key_of<const T>(a, m, keys.owner, kv_head, keys.first + i); };
+  load_rows<MAX>(to, padded(keys.count), keys.count, a.dim, at);
+}
+// The other way, by one warp: 16 rows times a factor, from the fragments by way of room for them in shared memory.
+template <int MAX, class T, class F>
+DEVICE void store_rows(const float (&c)[MAX / 8][4], float factor, T* room, int count, int dim, F at) {
+  const int g = lane() / 4, t = lane() % 4;
+#pragma unroll
+  for (int n = 0; n < MAX / 8; n++) {
+#pragma unroll
+    for (int h = 0; h < 4; h++) store(room + (g + h / 2 * 8) * PITCH<T, MAX> + 8 * n + 2 * t + h % 2, c[n][h] * factor);
+  }
+  __syncwarp();
+  constexpr int PIECES = MAX / EIGHT;
+  for (int i = lane(); i < count * PIECES; i += 32) {
+    const int r = i / PIECES, col = i % PIECES * EIGHT;
+    if (col >= dim) continue;
+    float v[EIGHT];
+    load8(room + r * PITCH<T, MAX> + col, EIGHT, v);
+    store8(at(r) + col, min(EIGHT, dim - col), v);
+  }
+  __syncwarp();
+}
+
+// s += A Bᵀ, where A is 16 M rows and B `count` (a multiple of 16, at most 8 N) rows of shared memory, `depth` columns of each.
+template <int MAX, int M, int N>
+DEVICE void multiply_rows(const bf16* a, const bf16* b, int depth, int count, float (&s)[M][N][4]) {
+  constexpr int P = PITCH<bf16, MAX>;
+  a += lane() % 16 * P + lane() / 16 * 8;
+  b += (lane() / 16 * 8 + lane() % 8) * P + lane() / 8 % 2 * 8;
+  for (int k = 0; k < depth; k += 16) {
+    u32 left[M][4];
+#pragma unroll
+    for (int m = 0; m < M; m++) {
+      const uint4 w = ldmatrix_x4(a + 16 * m * P + k);
+      left[m][0] = w.x, left[m][1] = w.y, left[m][2] = w.z, left[m][3] = w.w;
+    }
+#pragma unroll
+    for (int n = 0; n < N; n += 2) {
+      if (8 * n >= count) continue;
+      const uint4 w = ldmatrix_x4(b + 8 * n * P + k);
+      const u32 even[2] = {w.x, w.y}, odd[2] = {w.z, w.w};
+#pragma unroll
+      for (int m = 0; m < M; m++) {
+        mma_m16n8k16_bf16(s[m][n], left[m], even);
+        mma_m16n8k16_bf16(s[m][n + 1], left[m], odd);
+      }
+    }
+  }
+}
+DEVICE float dot4(const float4& x, const float4& y, float sum) {
+  return __fmaf_rn(x.w, y.w, __fmaf_rn(x.z, y.z, __fmaf_rn(x.y, y.y, __fmaf_rn(x.x, y.x, sum))));
+}
+template <int MAX, int M, int N>
+DEVICE void multiply_rows(const float* a, const float* b, int depth, int count, float (&s)[M][N][4]) {
+  constexpr int P = PITCH<float, MAX>;
+  a += lane() / 4 * P, b += lane() % 4 * 2 * P;
+  for (int k = 0; k < depth; k += 4) {
+#pragma unroll
+    for (int m = 0; m < M; m++) {
+      const float4 x = *(const float4*)(a + 16 * m * P + k), y = *(const float4*)(a + (16 * m + 8) * P + k);
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+        if (8 * n >= count) continue;
+        const float4 z = *(const float4*)(b + 8 * n * P + k), w = *(const float4*)(b + (8 * n + 1) * P + k);
+        s[m][n][0] = dot4(x, z, s[m][n][0]), s[m][n][1] = dot4(x, w, s[m][n][1]);
+        s[m][n][2] = dot4(y, z, s[m][n][2]), s[m][n][3] = dot4(y, w, s[m][n][3]);
+      }
+    }
+  }
+}
+
+// c += W B, where W is 16 M x `count` numbers in fragments, rounded to B's type, and B `count` rows of shared memory, `depth`
+// columns of each. With floats a warp needs room for its W.
+template <int MAX, int M, int N>
+DEVICE void multiply_weights(const float (&w)[M][N][4], const bf16* b, int depth, int count, float (&c)[M][MAX / 8][4], bf16*) {
+  constexpr int P = PITCH<bf16, MAX>;
+  b += lane() % 16 * P + lane() / 16 * 8;
+#pragma unroll
+  for (int j = 0; j < N; j += 2) {
+    if (8 * j >= count) continue;
+    u32 left[M][4];
+#pragma unroll
+    for (int m = 0; m < M; m++) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) left[m][i] = bf16x2_rn(w[m][j + i / 2][i % 2 * 2], w[m][j + i / 2][i % 2 * 2 + 1]);
+    }
+#pragma unroll
+    for (int n = 0; n < MAX / 8; n += 2) {
+      if (8 * n >= depth) continue;
+      const uint4 z = ldmatrix_x4_trans(b + 8 * j * P + 8 * n);
+      const u32 even[2] = {z.x, z.y}, odd[2] = {z.z, z.w};
+#pragma unroll
+      for (int m = 0; m < M; m++) {
+        mma_m16n8k16_bf16(c[m][n], left[m], even);
+        mma_m16n8k16_bf16(c[m][n + 1], left[m], odd);
+      }
+    }
+  }
+}
+template <int N>
+constexpr int ROOM = 16 * (8 * N + 4);  // floats of a warp
+template <int MAX, int M, int N>
+DEVICE void multiply_weights(const float (&w)[M][N][4], const float* b, int depth, int count, float (&c)[M][MAX / 8][4],
+                             float* room) {
+  static_assert(M == 1, "one tile of rows");
+  constexpr int P = PITCH<float, MAX>, R = 8 * N + 4;
+  const int g = lane() / 4, t = lane() % 4;
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+#pragma unroll
+    for (int h = 0; h < 4; h++) room[(g + h / 2 * 8) * R + 8 * n + 2 * t + h % 2] = w[0][n][h];
+  }
+  __syncwarp();
+  for (int j = 0; j < count; j++) {
+    const float x = room[g * R + j], y = room[(g + 8) * R + j];
+#pragma unroll
+    for (int n = 0; n < MAX / 8; n++) {
+      if (8 * n >= depth) continue;
+      const float2 z = *(const float2*)(b + j * P + 8 * n + 2 * t);
+      c[0][n][0] = __fmaf_rn(x, z.x, c[0][n][0]), c[0][n][1] = __fmaf_rn(x, z.y, c[0][n][1]);
+      c[0][n][2] = __fmaf_rn(y, z.x, c[0][n][2]), c[0][n][3] = __fmaf_rn(y, z.y, c[0][n][3]);
+    }
+  }
+  __syncwarp();
+}
+
+template <int M, int N>
+DEVICE void clear(float (&s)[M][N][4]) {
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int n = 0; n < N; n++) s[m][n][0] = s[m][n][1] = s[m][n][2] = s[m][n][3] = 0;
+  }
+}
+
+// exp(score) = 2^(s * factor) for what scaled() makes of a product; the factor is positive, so that the largest s is the largest.
+DEVICE bool scaled_before(const Attention& a) { return a.soft_cap > 0 || a.scale <= 0; }
+DEVICE float factor_of(const Attention& a) { return scaled_before(a) ? 1.0f : a.scale * LOG2E; }
+DEVICE float scaled(const Attention& a, float s) {
+  if (a.soft_cap > 0) return tanhf(s * (a.scale / a.soft_cap)) * (a.soft_cap * LOG2E);
+  return s * (a.scale * LOG2E);
+}
+DEVICE bool sees(const Attention& a, int query, int key) { return key <= query && (a.window == 0 || query - key < a.window); }

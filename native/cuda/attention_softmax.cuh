@@ -1,0 +1,94 @@
+// What attention and attention_decode share: the softmax of a walk over blocks of keys, with a running maximum, and which of them
+// has a segment.
+constexpr int FEW_ROWS = 16;  // one row of fragments
+
+// Whether a segment has so few rows that its keys are split over blocks. No chain may have more owners than a segment parts.
+DEVICE bool has_few_rows(const Attention& a, int segment, int limit) {
+  const i64 rows = (i64)a.segments[segment].query_length * group_of(a);
+  if (rows == 0 || rows > FEW_ROWS) return false;
+  int owners = 0;
+  for (int s = segment; s >= 0; s = a.segments[s].parent) owners++;
+  return owners <= limit;
+}
+
+// Of a warp's rows, in fragments: the largest score so far, and a lane's part of the total relative to it.
+template <int M>
+struct Softmax {
+  float largest[M][2], total[M][2];
+  int position[M][2];
+  int low, high;  // positions of all rows of the warp
+};
+template <int M>
+DEVICE void start(const Attention& a, const Rows& rows, int first, Softmax<M>& state) {
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      state.largest[m][h] = -infinity(), state.total[m][h] = 0;
+      state.position[m][h] = position_of(a, rows, first + 16 * m + 8 * h + lane() / 4);
+    }
+  }
+  state.low = position_of(a, rows, first), state.high = position_of(a, rows, first + 16 * M - 1);
+}
+
+// Whether a row of the warp sees a key of a block.
+template <int M>
+DEVICE bool in_sight(const Attention& a, const Softmax<M>& state, const Keys& keys) {
+  const int key = a.segments[keys.owner].start + keys.first;
+  return key <= state.high && (a.window == 0 || state.low - (key + keys.count - 1) < a.window);
+}
+
+// Turns the products of the rows with keys offset.. of a block into weights relative to the new maximum; shrinks what was added
+// with older ones.
+template <int MAX, int M, int N>
+DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& state, float (&s)[M][N][4],
+                  float (&sum)[M][MAX / 8][4]) {
+  const int first = a.segments[keys.owner].start + keys.first + offset, count = keys.count - offset;
+  const bool all = count >= 8 * N && first + 8 * N - 1 <= state.low && (a.window == 0 || state.high - first < a.window);
+  const bool before = scaled_before(a);
+  const float factor = factor_of(a);
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      float top = state.largest[m][h];
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          float& x = s[m][n][2 * h + i];
+          const int j = 8 * n + lane() % 4 * 2 + i;
+          if (before) x = scaled(a, x);
+          if (!all && !(j < count && sees(a, state.position[m][h], first + j))) x = -infinity();
+          top = fmaxf(top, x);
+        }
+      }
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
+      // A row that has seen no key yet: any finite maximum gives weights of zero.
+      const float base = top == -infinity() ? 0 : __fmul_rn(top, factor);
+      const float shrink = exp2_approx(__fmul_rn(state.largest[m][h], factor) - base);
+      float total = 0;
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          float& x = s[m][n][2 * h + i];
+          x = exp2_approx(__fmaf_rn(x, factor, -base));
+          total += x;
+        }
+      }
+      state.largest[m][h] = top;
+      state.total[m][h] = __fmaf_rn(state.total[m][h], shrink, total);
+#pragma unroll
+      for (int n = 0; n < MAX / 8; n++) sum[m][n][2 * h] *= shrink, sum[m][n][2 * h + 1] *= shrink;
+    }
+  }
+}
+
+DEVICE float sum_of_row(float x) {
+  x += __shfl_xor_sync(~0u, x, 1);
+  return x + __shfl_xor_sync(~0u, x, 2);
+}
+// Log of the sum of exp(score), given the largest score to base 2 and the sum relative to it.
+DEVICE float log_sum(float largest, float total) { return total == 0 ? -infinity() : (largest + log2f(total)) * LN2; }
