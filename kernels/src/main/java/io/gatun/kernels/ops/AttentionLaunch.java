@@ -120,7 +120,7 @@ final class AttentionLaunch {
     list = segments.list();
     tiles = Tiles.of(dtype, shape.headDim());
     group = shape.heads() / shape.kvHeads();
-    boolean splits = shape.kvHeads() <= CudaDevice.TICKETS && dropout.isEmpty();
+    boolean splits = shape.kvHeads() <= CudaDevice.TICKETS && this.dropout.isEmpty();
     chunkLimit = splits ? (int) Math.min(MOST_CHUNKS, scratchBytes / chunkBytes()) : 0;
   }
 

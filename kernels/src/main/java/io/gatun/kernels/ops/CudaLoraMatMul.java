@@ -65,6 +65,10 @@ final class CudaLoraMatMul {
   }
 
   void forward(Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Matrix y) {
+    if (ranks == 0) {
+      CudaMatMul.forward(cuda, x, w, bias, y, false);
+      return;
+    }
     if (w instanceof Nf4Matrix m && CudaNf4MatVec.takes(x, m)) {
       forwardFew(x, xa, m, bias, t, y);
       return;
@@ -206,6 +210,9 @@ final class CudaLoraMatMul {
 
   /** [x | low], in place or copied. */
   private Matrix beside(Matrix x, Matrix low) {
+    if (ranks == 0) {
+      return x;
+    }
     int cols = x.cols() + ranks;
     boolean one = rows.size() == 1 && rows.getFirst().rowCount() == x.rows();
     long next = x.offset() + (long) x.cols() * x.dtype().bytes();

@@ -63,18 +63,18 @@ class AttentionCudaTest {
   }
 
   /** More keys than there are chunks of the smallest size. */
-  @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
-  void oneTokenAgainstManyKeys(Devices.Place place) {
-    place.run((device, arena) -> {
+  @Test
+  void oneTokenAgainstManyKeys() {
+    try (var device = CudaTests.open();
+        Arena arena = Arena.ofConfined()) {
       var list = List.of(new Segment(0, 1, 0, 17_000, -1));
-      var a = AttentionFixture.random(device, DType.BF16, shape(2, 1, 16, 0, 0), list, 5, arena);
+      var a = AttentionFixture.random(device, DType.BF16, shape(1, 1, 8, 0, 0), list, 5, arena);
       var expected = a.forward().reference();
       Tolerance.of(DType.F32, 17_000).check("lse", expected.lse(), Samples.values(a.lse()));
       Tolerance.of(DType.BF16, 17_000)
           .after(Tolerance.of(DType.BF16, 1))
           .check("o", expected.o().values(), Samples.values(a.o()));
-    });
+    }
   }
 
   /** Segments of which not all fit into the scratch at once go one launch after the other. */
