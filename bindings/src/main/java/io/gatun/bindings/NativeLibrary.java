@@ -73,6 +73,11 @@ public enum NativeLibrary {
     return opened().symbols().isPresent();
   }
 
+  /** The file that was opened, if the library can be; never throws. */
+  public Optional<String> file() {
+    return available() ? Optional.of(opened().from()) : Optional.empty();
+  }
+
   /** Where the library was opened, or what was tried and what to install; never throws. */
   public String describe() {
     return describe(opened());

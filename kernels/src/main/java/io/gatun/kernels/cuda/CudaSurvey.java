@@ -36,7 +36,8 @@ public final class CudaSurvey {
   }
 
   private static Library library(String name, NativeLibrary library, String version) {
-    return new Library(name, version, library.describe(), library.available());
+    var text = library.file().orElseGet(library::describe);
+    return new Library(name, version, text, library.available());
   }
 
   private static String driverVersion(Arena arena) {

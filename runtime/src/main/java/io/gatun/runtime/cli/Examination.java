@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -48,8 +47,7 @@ record Examination(List<Finding> findings, boolean cpuWorks, boolean gpuWorks) {
     }
     findings.add(folder("cache", cuda.cache()));
     findings.add(hub());
-    return new Examination(findings, cpu.good(), cuda.refusal().isEmpty())
-        .with(verdict(cuda.refusal()));
+    return new Examination(findings, cpu.good(), cuda.refusal().isEmpty()).with(verdict(cuda));
   }
 
   private Examination with(Finding last) {
@@ -95,10 +93,19 @@ record Examination(List<Finding> findings, boolean cpuWorks, boolean gpuWorks) {
     }
   }
 
-  private static Finding verdict(Optional<String> refusal) {
-    return refusal
-        .map(why -> new Finding("--device cuda", "cannot be used: " + why, false))
+  private static Finding verdict(CudaFindings cuda) {
+    return cuda.refusal()
+        .map(why -> new Finding("--device cuda", "cannot be used: " + reason(cuda, why), false))
         .orElseGet(() -> good("--device cuda", "can be used"));
+  }
+
+  /** A library that is missing was described before. */
+  private static String reason(CudaFindings cuda, String refusal) {
+    return cuda.libraries().stream()
+        .filter(library -> library.text().equals(refusal))
+        .map(library -> library.name() + " is missing")
+        .findFirst()
+        .orElse(refusal);
   }
 
   private static Finding hub() {
