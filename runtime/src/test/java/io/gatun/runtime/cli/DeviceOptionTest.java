@@ -138,6 +138,21 @@ class DeviceOptionTest {
     Invocation.run("generate", "-m", out(), "-p", "x", "--max-tokens", 2).succeeds();
   }
 
+  /** The adapter that the GPU trains is one that the CPU can use, and answers as it does. */
+  @Test
+  void aGpuTrainsAndGenerates() {
+    requireEmulator();
+    var trained = run("train", "--device", "cuda", "--dtype", "f32").succeeds();
+    assertTrue(trained.err().startsWith(EMULATOR), trained.err());
+    assertTrue(trained.out().contains("1 steps in "), trained.out());
+    var answers = new ArrayList<String>();
+    for (String device : List.of("cuda", "cpu")) {
+      var answer = run("generate", "--adapter-path", out(), "--dtype", "f32", "--device", device);
+      answers.add(answer.succeeds().out());
+    }
+    assertEquals(answers.getLast(), answers.getFirst());
+  }
+
   private static void requireEmulator() {
     assumeTrue(CudaTests.emulated(), "no emulator of CUDA here");
   }
