@@ -3,7 +3,6 @@ package io.gatun.runtime.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.kernels.cuda.CudaTests;
 import java.io.IOException;
@@ -17,10 +16,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.ObjectMapper;
 
 /** {@code --device} of every command that computes. */
 class DeviceOptionTest {
-  private static final String EMULATOR = "device: gpu 0 (Gatun emulator, sm_80)";
+  private static final String GPU = "device: gpu 0 (";
 
   @TempDir static Path temp;
 
@@ -107,7 +107,7 @@ class DeviceOptionTest {
 
   @Test
   void aGpuThatIsNotThereIsRefused() {
-    requireEmulator();
+    CudaTests.requireEmulator();
     run("generate", "--device", "cuda:7").fails(1, "there is no GPU 7; this machine has 1, from 0");
   }
 
@@ -121,29 +121,29 @@ class DeviceOptionTest {
 
   @Test
   void aGpuWritesTheSameFourBits() throws IOException {
-    requireEmulator();
+    CudaTests.require();
     run("quantize").succeeds();
     byte[] cpu = Files.readAllBytes(out().resolve("model.safetensors"));
     OutputFolder.delete(out());
     var said = run("quantize", "--device", "cuda").succeeds().err();
-    assertTrue(said.startsWith(EMULATOR), said);
+    assertTrue(said.startsWith(GPU), said);
     assertArrayEquals(cpu, Files.readAllBytes(out().resolve("model.safetensors")));
   }
 
   @Test
   void aGpuMerges() {
-    requireEmulator();
+    CudaTests.require();
     var said = run("merge", "--device", "cuda:0").succeeds().err();
-    assertTrue(said.startsWith(EMULATOR), said);
+    assertTrue(said.startsWith(GPU), said);
     Invocation.run("generate", "-m", out(), "-p", "x", "--max-tokens", 2).succeeds();
   }
 
   /** The adapter that the GPU trains is one that the CPU can use, and answers as it does. */
   @Test
   void aGpuTrainsAndGenerates() {
-    requireEmulator();
+    CudaTests.require();
     var trained = run("train", "--device", "cuda", "--dtype", "f32").succeeds();
-    assertTrue(trained.err().startsWith(EMULATOR), trained.err());
+    assertTrue(trained.err().startsWith(GPU), trained.err());
     assertTrue(trained.out().contains("1 steps in "), trained.out());
     var answers = new ArrayList<String>();
     for (String device : List.of("cuda", "cpu")) {
@@ -153,7 +153,53 @@ class DeviceOptionTest {
     assertEquals(answers.getLast(), answers.getFirst());
   }
 
-  private static void requireEmulator() {
-    assumeTrue(CudaTests.emulated(), "no emulator of CUDA here");
+  @ParameterizedTest
+  @ValueSource(strings = {"eval", "verify"})
+  void aGpuMeasures(String name) {
+    CudaTests.require();
+    var said = run(name, "--device", "cuda").succeeds().err();
+    assertTrue(said.startsWith(GPU), said);
+  }
+
+  @Test
+  void aGpuTrainsAClassifierAndPredicts() throws IOException {
+    CudaTests.require();
+    Path bert = TinyModel.writeClassifier("tiny_bert_cls", folder.resolve("bert"));
+    String row = "{\"text\": \"%s\", \"label\": \"LABEL_%d\"}\n";
+    Path texts =
+        Files.writeString(
+            folder.resolve("texts.jsonl"), row.formatted("xxx", 0) + row.formatted("y", 1));
+    computes(
+        "train",
+        "cuda",
+        "--task",
+        "classification",
+        "--iters",
+        2,
+        "-m",
+        bert,
+        "-d",
+        texts,
+        "-o",
+        out());
+    Object[] predict = {"-m", bert, "--adapter-path", out(), "xx", "yy"};
+    var there = labels(computes("predict", "cuda", predict));
+    assertEquals(2, there.size());
+    assertEquals(labels(computes("predict", "cpu", predict)), there);
+  }
+
+  /** Runs a command of its own words in F32. */
+  private static Invocation computes(String name, String device, Object... words) {
+    var all = new ArrayList<Object>(List.of(name, "--dtype", "f32", "--device", device));
+    all.addAll(Arrays.asList(words));
+    return Invocation.run(all.toArray()).succeeds();
+  }
+
+  private static List<String> labels(Invocation predicted) {
+    return predicted.out().lines().map(DeviceOptionTest::label).toList();
+  }
+
+  private static String label(String line) {
+    return new ObjectMapper().readTree(line).path("label").asString();
   }
 }
