@@ -29,6 +29,7 @@ struct Event {
   Stream* stream = nullptr;
   u64 index = 0;
   StreamClock clock;
+  bool timed;
   std::shared_ptr<double> time = std::make_shared<double>(0);
 };
 struct Done { u32 epoch; size_t stream; u64 index; std::string what; };
@@ -221,10 +222,10 @@ EXPORT int cuStreamWaitEvent(void* stream, void* event, u32) {
   return SUCCESS;
 }
 
-EXPORT int cuEventCreate(void** out, u32) {
+EXPORT int cuEventCreate(void** out, u32 flags) {
   Guard guard;
   if (int rc = ready()) return rc;
-  *out = events.emplace_back(new Event);
+  *out = events.emplace_back(new Event{nullptr, 0, {}, (flags & 2) == 0});
   return SUCCESS;
 }
 EXPORT int cuEventDestroy_v2(void* event) {
@@ -239,7 +240,7 @@ EXPORT int cuEventRecord(void* event, void* stream) {
   Guard guard;
   Event* e = find_event(event);
   if (e == nullptr) return no_event();
-  auto time = e->time;
+  auto time = e->time = std::make_shared<double>(0);
   const int rc = enqueue(stream, "event", {}, [time] {
     *time = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
     return SUCCESS;
@@ -269,6 +270,7 @@ EXPORT int cuEventElapsedTime_v2(float* ms, void* from, void* to) {
   Guard guard;
   Event *a = find_event(from), *b = find_event(to);
   if (a == nullptr || b == nullptr) return no_event();
+  if (!a->timed || !b->timed) return error(INVALID_HANDLE, "the event was created without timing");
   if (*a->time == 0 || *b->time == 0) return NOT_READY;
   *ms = (float)(*b->time - *a->time);
   return SUCCESS;

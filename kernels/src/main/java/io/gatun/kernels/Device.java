@@ -146,6 +146,24 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
   MemoryUse memory();
 
   /**
+   * Runs some work and measures the operations that this device is asked for meanwhile, by whatever
+   * thread. With {@code -Dgatun.profile=true} a GPU is measured from its opening to its closing,
+   * and then logs the {@linkplain Profile#table table}.
+   *
+   * @param work the work
+   * @return what the device was doing
+   * @throws DeviceException on the CPU, whose operations the caller can time itself
+   * @throws IllegalStateException when the device is being profiled already
+   */
+  default Profile profile(Runnable work) {
+    return switch (this) {
+      case CpuDevice _ ->
+          throw new DeviceException("a profile shows what a GPU does; the CPU keeps none");
+      case CudaDevice cuda -> cuda.profiled(work);
+    };
+  }
+
+  /**
    * What computes.
    *
    * @return the kind of this device

@@ -1,5 +1,6 @@
 package io.gatun.bench.shape;
 
+import io.gatun.kernels.Profile;
 import io.gatun.runtime.plan.MemoryPlan;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,6 +65,7 @@ final class ShapeReport {
     var lines = new ArrayList<String>();
     for (var times : measured) {
       lines.addAll(lines(run.withLayers(times.layers()), times));
+      times.profile().map(Profile::table).ifPresent(lines::addAll);
     }
     if (measured.size() > 1) {
       lines.add(
@@ -151,6 +153,16 @@ final class ShapeReport {
     node.put("peak_bytes", times.peak());
     var memory = node.putObject("live_bytes");
     times.byName().forEach(memory::put);
+    times.profile().ifPresent(p -> describe(node.putObject("profile"), p));
+  }
+
+  private static void describe(ObjectNode node, Profile profile) {
+    node.put("ms", profile.millis());
+    node.put("busy_ms", profile.busyMillis());
+    var operations = node.putArray("operations");
+    for (var o : profile.operations()) {
+      operations.addObject().put("name", o.name()).put("calls", o.calls()).put("ms", o.millis());
+    }
   }
 
   private void figures(ObjectNode node, ShapeRun of, double millis, int kept) {

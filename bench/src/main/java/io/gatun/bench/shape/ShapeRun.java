@@ -13,7 +13,10 @@ import io.gatun.runtime.plan.MemoryPlan;
 import io.gatun.runtime.train.TrainingPlan.Recompute;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Training steps on random weights: forward, loss, backward, clipping, AdamW.
@@ -79,6 +82,19 @@ public record ShapeRun(
    * @throws IllegalArgumentException if the device has no room for it
    */
   public StepTimes measure(Device device, Consumer<String> progress) {
+    return measure(device, progress, false);
+  }
+
+  /**
+   * Measures, and shows what the device was doing if that is asked for, which costs some time.
+   *
+   * @param device which holds nothing else of size
+   * @param progress takes a line for each step
+   * @param profiled whether a profile is taken of the measured steps
+   * @return times and memory
+   * @throws IllegalArgumentException if the device has no room for it
+   */
+  StepTimes measure(Device device, Consumer<String> progress, boolean profiled) {
     int kept = keptBlocks(device);
     long begin = System.nanoTime();
     try (var arena = Arena.ofShared()) {
@@ -89,7 +105,7 @@ public record ShapeRun(
       device.synchronize();
       double seconds = (System.nanoTime() - begin) / 1e9;
       progress.accept("%d layers of random weights in %.1f s".formatted(config.layers(), seconds));
-      return steps(device, pass, optimizer, kept, progress);
+      return steps(device, pass, optimizer, kept, progress, profiled);
     }
   }
 
@@ -119,35 +135,49 @@ public record ShapeRun(
   }
 
   private StepTimes steps(
-      Device device, TrainPass pass, OptimizerStep optimizer, int kept, Consumer<String> progress) {
+      Device device,
+      TrainPass pass,
+      OptimizerStep optimizer,
+      int kept,
+      Consumer<String> progress,
+      boolean profiled) {
     var batch = rows.batch(config.vocabulary(), SEED);
     var millis = new ArrayList<Double>();
     var losses = new ArrayList<Double>();
-    for (int step = 1; step <= warmup + steps; step++) {
-      long begin = System.nanoTime();
-      pass.gradients().zero();
-      var loss = pass.run(batch, SEED, step);
-      losses.add(optimizer.apply(pass.gradients().sum(), loss, step));
-      device.synchronize();
-      double took = (System.nanoTime() - begin) / 1e6;
-      if (step > warmup) {
-        millis.add(took);
-      }
-      requireFinite(losses.getLast(), step);
-      progress.accept(
-          "step %d/%d%s  loss %.4f  %.1f ms"
-              .formatted(
-                  step, warmup + steps, step > warmup ? "" : " (warm-up)", losses.getLast(), took));
+    IntConsumer run =
+        step -> {
+          long begin = System.nanoTime();
+          pass.gradients().zero();
+          var loss = pass.run(batch, SEED, step);
+          losses.add(optimizer.apply(pass.gradients().sum(), loss, step));
+          device.synchronize();
+          millis.add((System.nanoTime() - begin) / 1e6);
+          progress.accept(line(step, losses.getLast(), millis.getLast()));
+        };
+    IntStream.rangeClosed(1, warmup).forEach(run);
+    Runnable measured = () -> IntStream.rangeClosed(warmup + 1, warmup + steps).forEach(run);
+    var profile = Optional.of(measured).filter(_ -> profiled).map(device::profile);
+    if (!profiled) {
+      measured.run();
     }
     var memory = device.memory();
     return new StepTimes(
-        device.kind(), config.layers(), kept, millis, losses, memory.peak(), memory.byName());
+        device.kind(),
+        config.layers(),
+        kept,
+        millis.subList(warmup, millis.size()),
+        losses,
+        memory.peak(),
+        memory.byName(),
+        profile);
   }
 
-  private static void requireFinite(double loss, int step) {
+  private String line(int step, double loss, double millis) {
     if (!Double.isFinite(loss)) {
       throw new IllegalStateException(
           "the loss of step %d is %s: a kernel computes wrong numbers".formatted(step, loss));
     }
+    return "step %d/%d%s  loss %.4f  %.1f ms"
+        .formatted(step, warmup + steps, step > warmup ? "" : " (warm-up)", loss, millis);
   }
 }

@@ -1,9 +1,11 @@
 package io.gatun.bench.shape;
 
 import io.gatun.kernels.Device;
+import io.gatun.kernels.Profile;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 
 /**
@@ -16,6 +18,7 @@ import java.util.SortedMap;
  * @param losses of each step, those to warm up included
  * @param peak most bytes of the device that were live
  * @param byName live bytes by the name of the buffers
+ * @param profile of the measured steps, where one was asked for
  */
 public record StepTimes(
     Device.Kind on,
@@ -24,7 +27,8 @@ public record StepTimes(
     List<Double> millis,
     List<Double> losses,
     long peak,
-    SortedMap<String, Long> byName) {
+    SortedMap<String, Long> byName,
+    Optional<Profile> profile) {
 
   /**
    * The median of the steps.

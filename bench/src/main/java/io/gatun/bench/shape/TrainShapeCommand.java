@@ -106,6 +106,11 @@ public final class TrainShapeCommand implements Callable<Integer> {
   private int threads;
 
   @Option(
+      names = "--profile",
+      description = "Print what a GPU was doing in the measured steps, by operation.")
+  private boolean profile;
+
+  @Option(
       names = "--output",
       paramLabel = "FILE",
       description = "The results as JSON. Default: train-SHAPE-DEVICE.json in this folder.")
@@ -121,12 +126,13 @@ public final class TrainShapeCommand implements Callable<Integer> {
     var results = Machine.header(arguments());
     try (Device opened = Devices.open(device, threads)) {
       Machine.describe(results, opened);
-      report.add(run.measure(opened, err::println));
+      report.add(run.measure(opened, err::println, profile));
     }
     if (run.config().layers() < report.shape().config().layers()) {
       // A device of its own, so that its peak is that of this run.
       try (Device opened = Devices.open(device, threads)) {
-        report.add(run.withLayers(run.config().layers() / 2).measure(opened, err::println));
+        report.add(
+            run.withLayers(run.config().layers() / 2).measure(opened, err::println, profile));
       }
     }
     report.describe(results);
@@ -144,6 +150,9 @@ public final class TrainShapeCommand implements Callable<Integer> {
   private ShapeRun run() {
     if (steps < 1 || warmup < 0) {
       throw misuse("there must be 1 measured step or more, and no fewer than 0 to warm up");
+    }
+    if (profile && device.equals("cpu")) {
+      throw misuse("--profile shows what a GPU was doing; add --device cuda");
     }
     try {
       var config = Shape.of(shape).config();

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,6 +120,13 @@ class ShapeRunTest {
   private static StepTimes times(int layers, double... millis) {
     var list = Arrays.stream(millis).boxed().toList();
     return new StepTimes(
-        Device.Kind.CPU, layers, layers, list, List.of(), 0, Collections.emptySortedMap());
+        Device.Kind.CPU,
+        layers,
+        layers,
+        list,
+        List.of(),
+        0,
+        Collections.emptySortedMap(),
+        Optional.empty());
   }
 }

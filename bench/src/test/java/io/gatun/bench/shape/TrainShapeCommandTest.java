@@ -77,6 +77,7 @@ class TrainShapeCommandTest {
     assertEquals(2, run("--shape", "llama-8b", "--tokens", "many"));
     assertEquals(2, run("--shape", "llama-8b", "--quantization", "q4_0"));
     assertEquals(2, run("--shape", "llama-8b", "--steps", 0));
+    assertEquals(2, run("--shape", "llama-8b", "--profile"));
     assertEquals(2, run());
     var said = err.toString();
     assertTrue(said.contains("there is no shape 'llama-9b'"), said);
@@ -84,6 +85,7 @@ class TrainShapeCommandTest {
     assertTrue(said.contains("33 layers cannot be taken of 32"), said);
     assertTrue(said.contains("'many' are no rows"), said);
     assertTrue(said.contains("'q4_0'"), said);
+    assertTrue(said.contains("add --device cuda"), said);
     assertEquals(1, run("--shape", "smollm2-135m", "--device", "tpu"));
     assertTrue(err.toString().contains("there is no device 'tpu'; take cpu or cuda"));
   }

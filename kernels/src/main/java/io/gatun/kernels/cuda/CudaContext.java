@@ -7,6 +7,7 @@ import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.IntSupplier;
 
 /**
  * A GPU's primary context with three streams: one for kernels and memory, one for copies between
@@ -22,6 +23,7 @@ final class CudaContext {
   private final MemorySegment copies;
   private final MemorySegment ahead;
   private final MemorySegment turn;
+  private final CudaProfile profile;
   private boolean workingAhead;
   private long writes; // how often the working stream may have written so far
   private long writesSeen; // by what comes next on the stream that works ahead
@@ -29,6 +31,7 @@ final class CudaContext {
   /** Opens a context; the arena holds what its calls write into. */
   CudaContext(CudaDriver.Gpu gpu, Arena arena) {
     this.gpu = gpu;
+    profile = new CudaProfile(arena);
     var out = arena.allocate(ADDRESS);
     check(Cuda.cuDevicePrimaryCtxRetain(out, gpu.ordinal()), "no context");
     handle = out.get(ADDRESS, 0);
@@ -70,6 +73,10 @@ final class CudaContext {
   /** Makes this the context of the calling thread: the driver keeps one for each thread. */
   void enter() {
     check(Cuda.cuCtxSetCurrent(handle), "the context cannot be entered");
+  }
+
+  CudaProfile profile() {
+    return profile;
   }
 
   CudaDriver.Gpu gpu() {
@@ -138,6 +145,19 @@ final class CudaContext {
     check(Cuda.cuStreamWaitEvent(second, turn, 0), "streams cannot be ordered");
   }
 
+  /**
+   * A call that enqueues an operation on the working stream.
+   *
+   * @param operation its name in a profile
+   * @param what is said when it fails
+   * @param call gives the driver's status
+   */
+  void measured(String operation, String what, IntSupplier call) {
+    profile.begin(operation, work);
+    check(call.getAsInt(), what);
+    profile.end();
+  }
+
   /** Waits for all streams. */
   int synchronize() {
     int code = Cuda.cuStreamSynchronize(copies);
@@ -153,6 +173,7 @@ final class CudaContext {
 
   /** Gives everything back, also after a kernel that broke the context. */
   void close() {
+    profile.close();
     Cuda.cuEventDestroy_v2(turn);
     Cuda.cuStreamDestroy_v2(ahead);
     Cuda.cuStreamDestroy_v2(copies);

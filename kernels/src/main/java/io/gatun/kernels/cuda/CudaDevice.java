@@ -5,6 +5,7 @@ import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.MemoryUse;
+import io.gatun.kernels.Profile;
 import io.gatun.kernels.cache.Cache;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -37,8 +38,7 @@ public final class CudaDevice implements Device {
   private final CudaModules modules;
   private final CudaLaunch launch;
   private final CudaProducts products;
-  private final boolean syncEveryLaunch = Boolean.getBoolean("gatun.syncEveryLaunch");
-  private String last = ""; // what was launched last
+  private final CudaErrors errors;
   private boolean closed;
 
   private CudaDevice(CudaDriver.Gpu gpu, Consumer<MemorySegment> downloaded, Arena arena) {
@@ -49,10 +49,14 @@ public final class CudaDevice implements Device {
       memory = new CudaMemory(this, lock, context, arena);
       staging = new CudaStaging(context, arena);
       faults = new CudaFaults(context, memory, staging);
+      errors = new CudaErrors(context, faults);
       modules =
           new CudaModules(context, new CudaCompiler(gpu.architecture(), Cache.folder("cuda")));
       launch = new CudaLaunch(this, arena);
       products = new CudaProducts(this, context, new CudaScratch(memory, context, arena), arena);
+      if (Boolean.getBoolean("gatun.profile")) {
+        context.profile().start(context.work());
+      }
     } catch (RuntimeException e) {
       context.close();
       throw e;
@@ -97,8 +101,10 @@ public final class CudaDevice implements Device {
       arguments.accept(launch);
       var extra = launch.complete();
       if (blocks > 0) {
+        context.profile().begin(kernel.function(), context.current());
         int code = modules.enqueue(loaded, blocks, launch.sharedBytes(), extra);
-        finish(kernel.function(), code, launch::arguments);
+        context.profile().end();
+        errors.launched(kernel.function(), code, launch);
       }
       return blocks;
     });
@@ -117,21 +123,14 @@ public final class CudaDevice implements Device {
     guarded(() -> {
       launch(kernel, blocks, arguments);
       var to = MemorySegment.ofArray(answer);
-      return copied(() -> staging.download(memory.scratch(to.byteSize()), to, kernel.function()));
+      return errors.later(
+          () -> staging.download(memory.scratch(to.byteSize()), to, kernel.function()));
     });
     return answer[0];
   }
 
-  void finish(String operation, int launchCode, Supplier<String> arguments) {
-    int code = launchCode != 0 || !syncEveryLaunch ? launchCode : context.synchronize();
-    if (code != 0) {
-      throw new DeviceException(
-          "%s: %s (%s; %s)".formatted(operation, CudaStatus.text(code), arguments.get(), this));
-    }
-    last = operation;
-    if (syncEveryLaunch) {
-      faults.check();
-    }
+  CudaErrors errors() {
+    return errors;
   }
 
   /** Products, and the memory that they need. */
@@ -139,27 +138,21 @@ public final class CudaDevice implements Device {
     return products;
   }
 
-  /**
-   * The refusal of an op that has no kernel here.
-   *
-   * @param op its stem
-   * @return what to throw
-   */
-  public DeviceException lacks(String op) {
-    return new DeviceException(
-        "%s has no CUDA kernel in this version (%s); use Device.cpu()".formatted(op, this));
-  }
-
   @Override
   public Buffer allocate(String name, long bytes, Arena owner) {
-    return guarded(() -> memory.allocate(name, bytes, owner));
+    return guarded(() -> {
+      context.profile().begin("allocation", context.work());
+      var buffer = memory.allocate(name, bytes, owner);
+      context.profile().end();
+      return buffer;
+    });
   }
 
   @Override
   public void upload(MemorySegment from, Buffer to, long toOffset) {
     guarded(() -> {
       long address = use(to).range(toOffset, from.byteSize());
-      return copied(() -> staging.upload(from, address, "upload to " + to.name()));
+      return errors.later(() -> staging.upload(from, address, "upload to " + to.name()));
     });
   }
 
@@ -168,7 +161,7 @@ public final class CudaDevice implements Device {
     guarded(() -> {
       long address = use(from).range(fromOffset, to.byteSize());
       faults.check();
-      return copied(() -> staging.download(address, to, "download of " + from.name()));
+      return errors.later(() -> staging.download(address, to, "download of " + from.name()));
     });
     downloaded.accept(to);
   }
@@ -178,10 +171,11 @@ public final class CudaDevice implements Device {
     guarded(() -> {
       long source = use(from).range(fromOffset, bytes);
       long target = use(to).range(toOffset, bytes);
-      return copied(() ->
-          context.check(
-              Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, context.work()),
-              "copy of %s to %s".formatted(from.name(), to.name())));
+      return errors.later(() ->
+          context.measured(
+              "copy",
+              "copy of %s to %s".formatted(from.name(), to.name()),
+              () -> Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, context.work())));
     });
   }
 
@@ -189,10 +183,12 @@ public final class CudaDevice implements Device {
   public void zero(Buffer buffer) {
     guarded(() -> {
       long address = use(buffer).pointer();
-      return copied(() ->
-          context.check(
-              Cuda.cuMemsetD8Async(address, (byte) 0, Math.max(1, buffer.bytes()), context.work()),
-              "zeroing of " + buffer.name()));
+      long bytes = Math.max(1, buffer.bytes());
+      return errors.later(() ->
+          context.measured(
+              "zero",
+              "zeroing of " + buffer.name(),
+              () -> Cuda.cuMemsetD8Async(address, (byte) 0, bytes, context.work())));
     });
   }
 
@@ -200,23 +196,25 @@ public final class CudaDevice implements Device {
   public void synchronize() {
     guarded(() -> {
       faults.check();
-      return copied(() -> context.check(context.synchronize(), "synchronize"));
+      errors.later(() -> context.check(context.synchronize(), "synchronize"));
+      context.profile().waited(context.work());
+      return this;
     });
   }
 
-  /** A kernel that failed is often seen only here. */
-  private boolean copied(Runnable work) {
+  /** As {@link Device#profile}. */
+  public Profile profiled(Runnable work) {
+    synchronize();
+    guarded(() -> {
+      context.profile().start(context.work());
+      return this;
+    });
     try {
       work.run();
-      return true;
-    } catch (DeviceException e) {
-      if (last.isEmpty() || syncEveryLaunch) {
-        throw e;
-      }
-      throw new DeviceException(
-          "%s. An earlier kernel may have failed, the last one was %s; start with -Dgatun.syncEveryLaunch=true to see which"
-              .formatted(e.getMessage(), last),
-          e);
+      synchronize();
+      return guarded(() -> context.profile().take());
+    } finally {
+      context.profile().stop();
     }
   }
 
@@ -269,6 +267,7 @@ public final class CudaDevice implements Device {
       context.enter();
       products.close();
       context.synchronize();
+      context.profile().log(this);
       modules.close();
       staging.close();
       faults.close();

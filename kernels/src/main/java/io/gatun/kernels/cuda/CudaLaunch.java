@@ -70,7 +70,8 @@ public final class CudaLaunch {
   }
 
   /** The arguments for messages: "x at byte 0: 13x65 F32 of buffer activations". */
-  String arguments() {
+  @Override
+  public String toString() {
     return String.join("; ", shown);
   }
 

@@ -35,8 +35,10 @@ public final class CudaProducts {
         long bias = p.bias().map(this::address).orElse(0L);
         long y = address(p.y());
         context.use(device.own(p.y().buffer()));
+        context.profile().begin("product of " + p.op(), context.work());
         library().multiply(p, address(p.a()), address(p.b()), y, bias, context.work());
-        device.finish(p.op(), 0, p::toString);
+        context.profile().end();
+        device.errors().launched(p.op(), 0, p);
       }
       return p;
     });

@@ -35,6 +35,7 @@ final class CudaStaging {
    */
   void upload(MemorySegment from, long to, String what) {
     context.copiesAfterWork();
+    context.profile().begin("upload", context.copies());
     int half = 0;
     for (long at = 0; at < from.byteSize(); at += HALF_BYTES, half ^= 1) {
       long bytes = Math.min(HALF_BYTES, from.byteSize() - at);
@@ -44,12 +45,14 @@ final class CudaStaging {
           Cuda.cuMemcpyHtoDAsync_v2(to + at, halves[half], bytes, context.copies()), what);
       context.check(Cuda.cuEventRecord(done[half], context.copies()), what);
     }
+    context.profile().end();
     context.workAfterCopies();
   }
 
   /** When it returns the host has the bytes. */
   void download(long from, MemorySegment to, String what) {
     context.copiesAfterWork();
+    context.profile().begin("download", context.copies());
     long total = to.byteSize();
     int half = 0;
     fetch(from, Math.min(HALF_BYTES, total), half, what);
@@ -61,6 +64,8 @@ final class CudaStaging {
       context.check(Cuda.cuEventSynchronize(done[half]), what);
       MemorySegment.copy(halves[half], 0, to, at, Math.min(HALF_BYTES, total - at));
     }
+    context.profile().end();
+    context.profile().waited(context.work());
     context.workAfterCopies();
   }
 

@@ -97,7 +97,7 @@ class CudaLaunchTest {
     launch.complete();
     assertEquals(
         "x at byte 0: 3x5 F32 of buffer x; table at byte 40: 56 bytes of buffer x",
-        launch.arguments());
+        launch.toString());
   }
 
   /** Ops share one piece of memory, whose tickets are zero at first. */
@@ -107,7 +107,7 @@ class CudaLaunchTest {
     launch.begin(CudaSignature.read("%s t(float* a, int* b) {".formatted(HEAD), "t"));
     launch.scratch("a", CudaDevice.SCRATCH_BYTES).tickets("b", CudaDevice.TICKETS).complete();
     assertEquals(
-        "a at byte 0: 33554432 bytes of scratch; b at byte 8: 16384 tickets", launch.arguments());
+        "a at byte 0: 33554432 bytes of scratch; b at byte 8: 16384 tickets", launch.toString());
     assertEquals(device.scratch(1) + CudaDevice.SCRATCH_BYTES, device.tickets(1));
     String advice = device + " has %s; give it fewer rows at a time";
     var e = assertThrows(DeviceException.class, () -> device.scratch(CudaDevice.SCRATCH_BYTES + 1));
