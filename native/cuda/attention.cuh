@@ -3,6 +3,17 @@
 // and 2 t + 1 of each 8. With floats the fragments are the same, but the products are made one by one.
 constexpr int WARPS = 4, THREADS = 32 * WARPS;
 constexpr float LOG2E = 1.44269504f, LN2 = 0.693147181f;
+// How many steps of a product the assembler may mix: more take registers that are missing then. Found by trying.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int AT_ONCE = 8;
+#else
+constexpr int AT_ONCE = 2;
+#endif
+#ifdef GATUN_EMULATOR
+constexpr bool SKIPS_ZEROS = true;
+#else
+constexpr bool SKIPS_ZEROS = false;  // a branch between products costs more than products with zeros
+#endif
 DEVICE float infinity() { return __uint_as_float(0x7f800000u); }
 DEVICE int lane() { return (int)threadIdx.x % 32; }
 DEVICE int warp() { return (int)threadIdx.x / 32; }
@@ -18,13 +29,17 @@ struct Dropout { const int* token_index; i64 seed; int step, word; float thresho
 struct Attention {
   const Segment* segments;
   int count, heads, kv_heads, dim, window, causal;
+  bool aligned;  // heads of all matrices are pieces of 16 bytes
   float scale, soft_cap;
   Dropout dropout;
 };
+DEVICE bool in_pieces(const Matrix& m) { return ((u64)m.data | (u64)m.stride * (m.dtype == F32 ? 4 : 2)) % 16 == 0; }
+template <class... M>
 DEVICE Attention attention_of(const int* segments, int count, int kv_heads, int window, int causal, float scale, float soft_cap,
-                              const Dropout& dropout, const Matrix& k, const Matrix& lse) {
+                              const Dropout& dropout, const Matrix& lse, const Matrix& k, const M&... others) {
   const int heads = (int)lse.cols, dim = (int)k.cols / kv_heads;
-  return {(const Segment*)segments, count, heads, kv_heads, dim, window, causal, scale, soft_cap, dropout};
+  const bool aligned = dim % EIGHT == 0 && in_pieces(k) && (in_pieces(others) && ...);
+  return {(const Segment*)segments, count, heads, kv_heads, dim, window, causal, aligned, scale, soft_cap, dropout};
 }
 DEVICE int group_of(const Attention& a) { return a.heads / a.kv_heads; }
 DEVICE int padded(int n, int to = 16) { return (n + to - 1) / to * to; }
@@ -73,33 +88,40 @@ DEVICE int segment_of(int from, int to, int& task, F tasks_of) {
 
 // Rows [first, first + count) of a segment, where row = query * group + head within the group: keys are read once for the heads of
 // a group.
-struct Rows { int segment, kv_head, first, count, group; };
-DEVICE int query_of(const Rows& r, int i) { return (r.first + i) / r.group; }
-DEVICE int head_of(const Rows& r, int i) { return r.kv_head * r.group + (r.first + i) % r.group; }
+// `query` and `rest` are first / group and first % group; position is that of the segment's first query.
+struct Rows { int segment, kv_head, first, count, group, query, rest, query_first, position, causal; float inverse; };
+// x / group for what a tile can ask; the sum is exact, and the product far enough from the next whole number.
+DEVICE int quotient(const Rows& r, int x) { return (int)__fmul_rn((float)x + 0.5f, r.inverse); }
+DEVICE int query_of(const Rows& r, int i) { return r.query + quotient(r, r.rest + i); }
+DEVICE int head_of(const Rows& r, int i) { return r.kv_head * r.group + r.rest + i - quotient(r, r.rest + i) * r.group; }
 template <class T>
-DEVICE T* row_of(const Attention& a, const Matrix& m, const Rows& r, int i, int dim) {
-  return row((T*)nullptr, m, a.segments[r.segment].query_first + query_of(r, i)) + head_of(r, i) * dim;
+DEVICE T* row_of(const Matrix& m, const Rows& r, int i, int dim) {
+  return row((T*)nullptr, m, r.query_first + query_of(r, i)) + head_of(r, i) * dim;
 }
-DEVICE int position_of(const Attention& a, const Rows& r, int i) {
-  return position(a, r.segment, query_of(r, min(i, r.count - 1)));
-}
+DEVICE int position_of(const Rows& r, int i) { return r.position + (r.causal ? query_of(r, min(i, r.count - 1)) : 0); }
 DEVICE int tiles_of(const Attention& a, int segment, int rows) {
   return (int)(((i64)a.segments[segment].query_length * group_of(a) + rows - 1) / rows);
 }
 DEVICE Rows tile_of(const Attention& a, int segment, int kv_head, int tile, int rows) {
-  const int first = tile * rows, all = a.segments[segment].query_length * group_of(a);
-  return {segment, kv_head, first, min(rows, all - first), group_of(a)};
+  const Segment s = a.segments[segment];
+  const int group = group_of(a), first = tile * rows;
+  return {segment, kv_head, first, min(rows, s.query_length * group - first), group, first / group, first % group, s.query_first,
+          position(a, segment, 0), a.causal, __fdividef(1, (float)group)};
 }
 
-// A block of keys [first, first + count) of a segment.
-struct Keys { int owner, first, count; };
+// A block of keys [first, first + count) of a segment: the position of the first, and the row where it lies.
+struct Keys { int owner, first, count, position, row; };
+DEVICE Keys keys_at(const Attention& a, int owner, int first, int count) {
+  const Segment& s = a.segments[owner];
+  return {owner, first, count, s.start + first, s.key_first + first};
+}
 template <class T>
-DEVICE T* key_of(const Attention& a, const Matrix& m, int owner, int kv_head, int key) {
-  return row((T*)nullptr, m, a.segments[owner].key_first + key) + kv_head * a.dim;
+DEVICE T* key_of(const Attention& a, const Matrix& m, const Keys& keys, int kv_head, int i) {
+  return row((T*)nullptr, m, keys.row + i) + kv_head * a.dim;
 }
 // The blocks of SIZE keys that queries at positions [low, high] of a segment see, from the root of its chain on.
 template <int SIZE>
-struct Blocks { int segment, low, high, owner, first, end; };
+struct Blocks { int segment, low, high, owner, first, end, start, row; };
 template <int SIZE>
 DEVICE Keys next(const Attention& a, Blocks<SIZE>& b) {
   b.first += SIZE;
@@ -107,43 +129,65 @@ DEVICE Keys next(const Attention& a, Blocks<SIZE>& b) {
     b.owner = next_in_chain(a, b.segment, b.owner);
     const Range keys = visible(a, b.owner, b.low, b.high);
     b.first = keys.begin / SIZE * SIZE, b.end = keys.end;
+    b.start = a.segments[b.owner].start, b.row = a.segments[b.owner].key_first;
   }
-  return {b.owner, b.first, max(0, min(SIZE, b.end - b.first))};
+  return {b.owner, b.first, max(0, min(SIZE, b.end - b.first)), b.start + b.first, b.row + b.first};
+}
+// A walk over the blocks that a tile of rows sees. It lies in shared memory, where thread 0 is one block ahead of the others, since
+// registers are few: keys[turn] is what all look at, until a barrier after which they look at keys[turn ^ 1].
+template <int SIZE>
+struct Walk { Blocks<SIZE> blocks; Keys keys[2]; };
+template <int SIZE>
+DEVICE void begin(const Attention& a, const Rows& rows, Walk<SIZE>& walk) {
+  if (threadIdx.x == 0) {
+    walk.blocks = {rows.segment, position_of(rows, 0), position_of(rows, rows.count - 1), -1, 0, 0, 0, 0};
+    walk.keys[0] = next(a, walk.blocks);
+  }
+  __syncthreads();
+}
+template <int SIZE>
+DEVICE void advance(const Attention& a, Walk<SIZE>& walk, int turn) {
+  if (threadIdx.x == 0) walk.keys[turn] = next(a, walk.blocks);
 }
 
 // Rows lie PITCH elements apart in shared memory, so that neighbours begin in different banks.
 template <class T, int MAX>
 constexpr int PITCH = MAX + 16 / (int)sizeof(T);
 
-// `all` rows (a multiple of 16, of which `count` exist) of `dim` elements, with zeros up to the next 16; at(i) is where row i lies.
-template <int MAX, class T, class F>
-DEVICE void load_rows(T* to, int all, int count, int dim, F at) {
-  constexpr int PIECES = MAX / EIGHT;
-#pragma unroll 2
-  for (int i = (int)threadIdx.x; i < all * PIECES; i += THREADS) {
-    const int r = i / PIECES, c = i % PIECES * EIGHT, n = r < count ? min(EIGHT, max(0, dim - c)) : 0;
-    if (c >= padded(dim)) continue;
-    T* const piece = to + r * PITCH<T, MAX> + c;
-    const T* const from = n > 0 ? at(r) + c : nullptr;
-    if (whole(from, n)) {
-      cp_async_16(piece, from);
-      if (sizeof(T) == 4) cp_async_16(piece + 4, from + 4);
-    } else {
-      float v[EIGHT];
-      load8(from, n, v);
-      store8(piece, EIGHT, v);
+// ALL rows of MAX elements, with zeros for all but the first `count` rows and `dim` elements; at(i) is where row i lies.
+template <int MAX, int ALL, class T, class F>
+DEVICE void load_rows(const Attention& a, T* to, int count, F at) {
+  constexpr int PIECES = MAX / EIGHT, STEP = THREADS / PIECES, P = PITCH<T, MAX>;
+  static_assert(ALL % STEP == 0, "whole steps");
+  const int c = (int)threadIdx.x % PIECES * EIGHT, first = (int)threadIdx.x / PIECES;
+  to += first * P + c;
+  if (a.aligned) {
+    const bool inside = c < a.dim;
+#pragma unroll
+    for (int j = 0; j < ALL / STEP; j++) {
+      const int r = first + j * STEP;
+      const T* const from = at(r) + c;
+      cp_async_16(to + j * STEP * P, from, inside && r < count);
+      if (sizeof(T) == 4) cp_async_16(to + j * STEP * P + 4, from + 4, inside && r < count);
     }
+    return;
+  }
+#pragma unroll 1
+  for (int r = first; r < ALL; r += STEP, to += STEP * P) {
+    const int n = r < count ? min(EIGHT, max(0, a.dim - c)) : 0;
+    float v[EIGHT];
+    load8(n > 0 ? at(r) + c : nullptr, n, v);
+    store8(to, EIGHT, v);
   }
 }
-template <int MAX, class T>
-DEVICE void load_rows(const Attention& a, const Matrix& m, const Rows& rows, T* to, int multiple = 16) {
-  const auto at = [&](int i) { return row_of<const T>(a, m, rows, i, a.dim); };
-  load_rows<MAX>(to, padded(rows.count, multiple), rows.count, a.dim, at);
+template <int MAX, int ALL, class T>
+DEVICE void load_rows(const Attention& a, const Matrix& m, const Rows& rows, T* to) {
+  load_rows<MAX, ALL>(a, to, rows.count, [&](int i) { return row_of<const T>(m, rows, i, a.dim); });
 }
-template <int MAX, class T>
+template <int MAX, int ALL, class T>
 DEVICE void load_keys(const Attention& a, const Matrix& m, const Keys& keys, int kv_head, T* to) {
-  const auto at = [&](int i) { return key_of<const T>(a, m, keys.owner, kv_head, keys.first + i); };
-  load_rows<MAX>(to, padded(keys.count), keys.count, a.dim, at);
+  const T* const from = key_of<const T>(a, m, keys, kv_head, 0);
+  load_rows<MAX, ALL>(a, to, keys.count, [&](int i) { return from + i * m.stride; });
 }
 // The other way, by one warp: 16 rows times a factor, from the fragments by way of room for them in shared memory.
 template <int MAX, class T, class F>
@@ -166,13 +210,15 @@ DEVICE void store_rows(const float (&c)[MAX / 8][4], float factor, T* room, int 
   __syncwarp();
 }
 
-// s += A Bᵀ, where A is 16 M rows and B `count` (a multiple of 16, at most 8 N) rows of shared memory, `depth` columns of each.
+// s += A Bᵀ, where A is 16 M rows and B 8 N rows of shared memory; of B only `count` rows, of all `depth` columns may be other than 0.
 template <int MAX, int M, int N>
 DEVICE void multiply_rows(const bf16* a, const bf16* b, int depth, int count, float (&s)[M][N][4]) {
   constexpr int P = PITCH<bf16, MAX>;
   a += lane() % 16 * P + lane() / 16 * 8;
   b += (lane() / 16 * 8 + lane() % 8) * P + lane() / 8 % 2 * 8;
-  for (int k = 0; k < depth; k += 16) {
+#pragma unroll(M > 1 ? AT_ONCE : 2)
+  for (int k = 0; k < MAX; k += 16) {
+    if (SKIPS_ZEROS && k >= depth) continue;
     u32 left[M][4];
 #pragma unroll
     for (int m = 0; m < M; m++) {
@@ -181,7 +227,7 @@ DEVICE void multiply_rows(const bf16* a, const bf16* b, int depth, int count, fl
     }
 #pragma unroll
     for (int n = 0; n < N; n += 2) {
-      if (8 * n >= count) continue;
+      if (SKIPS_ZEROS && 8 * n >= count) continue;
       const uint4 w = ldmatrix_x4(b + 8 * n * P + k);
       const u32 even[2] = {w.x, w.y}, odd[2] = {w.z, w.w};
 #pragma unroll
@@ -189,6 +235,35 @@ DEVICE void multiply_rows(const bf16* a, const bf16* b, int depth, int count, fl
         mma_m16n8k16_bf16(s[m][n], left[m], even);
         mma_m16n8k16_bf16(s[m][n + 1], left[m], odd);
       }
+    }
+  }
+}
+// The same for 16 rows of A that a warp holds in fragments.
+template <int MAX>
+struct Held { u32 word[MAX / 16][4]; };
+template <int MAX>
+DEVICE void hold(const bf16* a, Held<MAX>& held) {
+  a += lane() % 16 * PITCH<bf16, MAX> + lane() / 16 * 8;
+#pragma unroll
+  for (int k = 0; k < MAX / 16; k++) {
+    const uint4 w = ldmatrix_x4(a + 16 * k);
+    held.word[k][0] = w.x, held.word[k][1] = w.y, held.word[k][2] = w.z, held.word[k][3] = w.w;
+  }
+}
+template <int MAX, int N>
+DEVICE void multiply_rows(const Held<MAX>& a, const bf16* b, int depth, int count, float (&s)[1][N][4]) {
+  constexpr int P = PITCH<bf16, MAX>;
+  b += (lane() / 16 * 8 + lane() % 8) * P + lane() / 8 % 2 * 8;
+#pragma unroll
+  for (int k = 0; k < MAX / 16; k++) {
+    if (SKIPS_ZEROS && 16 * k >= depth) continue;
+#pragma unroll
+    for (int n = 0; n < N; n += 2) {
+      if (SKIPS_ZEROS && 8 * n >= count) continue;
+      const uint4 w = ldmatrix_x4(b + 8 * n * P + 16 * k);
+      const u32 even[2] = {w.x, w.y}, odd[2] = {w.z, w.w};
+      mma_m16n8k16_bf16(s[0][n], a.word[k], even);
+      mma_m16n8k16_bf16(s[0][n + 1], a.word[k], odd);
     }
   }
 }
@@ -214,15 +289,15 @@ DEVICE void multiply_rows(const float* a, const float* b, int depth, int count, 
   }
 }
 
-// c += W B, where W is 16 M x `count` numbers in fragments, rounded to B's type, and B `count` rows of shared memory, `depth`
-// columns of each. With floats a warp needs room for its W.
+// c += W B, where W is 16 M x 8 N numbers in fragments, rounded to B's type, and B 8 N rows of shared memory; again other than 0 only
+// to `count` and `depth`. With floats a warp needs room for its W.
 template <int MAX, int M, int N>
 DEVICE void multiply_weights(const float (&w)[M][N][4], const bf16* b, int depth, int count, float (&c)[M][MAX / 8][4], bf16*) {
   constexpr int P = PITCH<bf16, MAX>;
   b += lane() % 16 * P + lane() / 16 * 8;
 #pragma unroll
   for (int j = 0; j < N; j += 2) {
-    if (8 * j >= count) continue;
+    if (SKIPS_ZEROS && 8 * j >= count) continue;
     u32 left[M][4];
 #pragma unroll
     for (int m = 0; m < M; m++) {
@@ -231,7 +306,7 @@ DEVICE void multiply_weights(const float (&w)[M][N][4], const bf16* b, int depth
     }
 #pragma unroll
     for (int n = 0; n < MAX / 8; n += 2) {
-      if (8 * n >= depth) continue;
+      if (SKIPS_ZEROS && 8 * n >= depth) continue;
       const uint4 z = ldmatrix_x4_trans(b + 8 * j * P + 8 * n);
       const u32 even[2] = {z.x, z.y}, odd[2] = {z.z, z.w};
 #pragma unroll
@@ -267,6 +342,27 @@ DEVICE void multiply_weights(const float (&w)[M][N][4], const float* b, int dept
     }
   }
   __syncwarp();
+}
+
+template <int N>
+DEVICE void turn(float (&s)[N][4]) {
+#pragma unroll
+  for (int k = 0; k < 4; k++) {
+    const float first = s[0][k];
+#pragma unroll
+    for (int n = 0; n + 1 < N; n++) s[n][k] = s[n + 1][k];
+    s[N - 1][k] = first;
+  }
+}
+// f(n, four) of all columns of eight by turns: what takes many instructions is there once. Registers have no index that is not
+// known, so the numbers move along.
+template <int N, class F>
+DEVICE void by_turns(float (&s)[N][4], F f) {
+#pragma unroll 1
+  for (int n = 0; n < N; n++) {
+    f(n, s[0]);
+    turn(s);
+  }
 }
 
 template <int M, int N>

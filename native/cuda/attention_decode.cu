@@ -50,7 +50,7 @@ DEVICE Keys chunk_at(const Attention& a, int segment, int index, int size) {
   for (int owner = next_in_chain(a, segment, -1);; owner = next_in_chain(a, segment, owner)) {
     const Range keys = keys_of(a, segment, owner);
     const int chunks = chunks_of(keys, size), first = keys.begin + index * size;
-    if (index < chunks) return {owner, first, min(size, keys.end - first)};
+    if (index < chunks) return keys_at(a, owner, first, min(size, keys.end - first));
     index -= chunks;
   }
 }
@@ -64,15 +64,18 @@ DEVICE const float* run_chunk(const Attention& a, const Rows& rows, const Keys& 
   DYNAMIC_SHARED(uint4, shared);
   T *const query = (T*)shared, *const key = query + FEW_ROWS * P, *const value = key + SIZE * P;
   const int depth = padded(a.dim), mine = 16 * warp();
-  const auto keys_from = [&](int first) { return Keys{chunk.owner, chunk.first + first, min(SIZE, chunk.count - first)}; };
+  const auto keys_from = [&](int i) {
+    return Keys{chunk.owner, chunk.first + i, min(SIZE, chunk.count - i), chunk.position + i, chunk.row + i};
+  };
   const auto fetch = [&](const Matrix& m, int first, T* to) {
-    load_keys<MAX>(a, m, keys_from(first), rows.kv_head, to);
+    load_keys<MAX, SIZE>(a, m, keys_from(first), rows.kv_head, to);
     cp_async_commit();
   };
-  load_rows<MAX>(a, q, rows, query);
+  load_rows<MAX, FEW_ROWS>(a, q, rows, query);
   fetch(k, 0, key);
   Softmax<1> state;
-  start(a, rows, 0, state);
+  __shared__ int positions[WARPS][FEW_ROWS];
+  start(rows, 0, positions[warp()], state);
   float sum[1][MAX / 8][4];
   clear(sum);
   for (int first = 0; first < chunk.count; first += SIZE) {
@@ -85,7 +88,7 @@ DEVICE const float* run_chunk(const Attention& a, const Rows& rows, const Keys& 
     if (busy) {
       clear(s);
       multiply_rows<MAX>(query, key + mine * P, depth, 16, s);
-      weigh<MAX>(a, keys, mine, state, s, sum);
+      weigh<MAX, true>(a, keys, mine, state, s, sum);
     }
     cp_async_wait<0>();
     __syncthreads();
@@ -140,8 +143,8 @@ DEVICE void decode(const Attention& a, int from, int to, int limit, float* parts
     const int size = chunk_size(a, s, limit), chunks = chunks_of(a, s, size), head = rest % a.kv_heads;
     const Rows rows = few_rows(a, s, head);
     const auto put = [&](int i, int c, float sum, float largest, float total) {
-      store(row_of<T>(a, o, rows, i, a.dim) + c, total > 0 ? sum / total : total);
-      if (c == 0) *row_of<float>(a, lse, rows, i, 1) = log_sum(largest, total);
+      store(row_of<T>(o, rows, i, a.dim) + c, total > 0 ? sum / total : total);
+      if (c == 0) *row_of<float>(lse, rows, i, 1) = log_sum(largest, total);
     };
     const float* const warps = run_chunk<T, MAX, SIZE>(a, rows, chunk_at(a, s, rest / a.kv_heads, size), q, k, v);
     if (chunks == 1) {
@@ -165,28 +168,28 @@ extern "C" __global__ void __launch_bounds__(128)
     attention_decode_64(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int from, int to,
     int limit, float* parts, u32* tickets) {
-  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, k, lse);
+  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q);
   decode<bf16, 64, 64>(a, from, to, limit, parts, tickets, q, k, v, o, lse);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_decode_128(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int from, int to,
     int limit, float* parts, u32* tickets) {
-  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, k, lse);
+  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q);
   decode<bf16, 128, 64>(a, from, to, limit, parts, tickets, q, k, v, o, lse);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_decode_256(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int from, int to,
     int limit, float* parts, u32* tickets) {
-  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, k, lse);
+  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q);
   decode<bf16, 256, 64>(a, from, to, limit, parts, tickets, q, k, v, o, lse);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_decode_f32(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int from, int to,
     int limit, float* parts, u32* tickets) {
-  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, k, lse);
+  const Attention a = attention_of(segments, to, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q);
   if (a.dim <= 64) decode<float, 64, 64>(a, from, to, limit, parts, tickets, q, k, v, o, lse);
   else if (a.dim <= 128) decode<float, 128, 64>(a, from, to, limit, parts, tickets, q, k, v, o, lse);
   else decode<float, 256, 32>(a, from, to, limit, parts, tickets, q, k, v, o, lse);

@@ -3,7 +3,12 @@
 // order, so that nothing is added by two blocks. Tiles are turned, keys by rows: as they come, PT and dST are what is multiplied.
 // The tiles of ROWS rows that see a block of keys at positions [low, high] of a segment: in the segments of its subtree, in order.
 template <int ROWS>
-struct Tiles { int owner, kv_head, low, high; u32 left; int base, segment, tile, end; };
+struct Tiles {
+  int owner, kv_head, low, high;
+  u32 left;
+  int base, tile, end, all, step_query, step_rest;
+  Rows rows;
+};
 template <int ROWS>
 DEVICE Range tiles_that_see(const Attention& a, const Tiles<ROWS>& t, int segment) {
   const Segment& s = a.segments[segment];
@@ -13,111 +18,124 @@ DEVICE Range tiles_that_see(const Attention& a, const Tiles<ROWS>& t, int segmen
   if (begin >= end || !in_chain(a, t.owner, segment)) return {0, 0};
   return {(int)(begin * group_of(a) / ROWS), (int)((end * group_of(a) + ROWS - 1) / ROWS)};
 }
-// The next tile, without rows after the last. All lanes of a warp ask together.
+// Goes to the next tile; after the last there are no rows. All lanes of a warp ask together.
 template <int ROWS>
-DEVICE Rows next(const Attention& a, Tiles<ROWS>& t) {
-  if (++t.tile >= t.end) {
-    while (t.left == 0) {
-      if (t.base >= a.count) return {0, 0, 0, 0, 1};
-      const int s = t.base + lane();
-      const Range tiles = s >= t.owner && s < a.count ? tiles_that_see(a, t, s) : Range{0, 0};
-      t.left = __ballot_sync(~0u, tiles.begin < tiles.end);
-      t.segment = t.base, t.base += 32;
-    }
-    const int found = __ffs((int)t.left) - 1;
-    t.left &= t.left - 1;
-    t.segment = t.base - 32 + found;
-    const Range tiles = tiles_that_see(a, t, t.segment);
-    t.tile = tiles.begin, t.end = tiles.end;
+DEVICE void next(const Attention& a, Tiles<ROWS>& t) {
+  Rows& r = t.rows;
+  if (++t.tile < t.end) {
+    r.first += ROWS, r.query += t.step_query, r.rest += t.step_rest;
+    if (r.rest >= r.group) r.rest -= r.group, r.query++;
+    r.count = min(ROWS, t.all - r.first);
+    return;
   }
-  return tile_of(a, t.segment, t.kv_head, t.tile, ROWS);
+  while (t.left == 0) {
+    if (t.base >= a.count) {
+      r.count = 0;
+      return;
+    }
+    const int s = t.base + lane();
+    const Range tiles = s >= t.owner && s < a.count ? tiles_that_see(a, t, s) : Range{0, 0};
+    t.left = __ballot_sync(~0u, tiles.begin < tiles.end);
+    t.base += 32;
+  }
+  const int segment = t.base - 32 + __ffs((int)t.left) - 1;
+  t.left &= t.left - 1;
+  const Range tiles = tiles_that_see(a, t, segment);
+  t.tile = tiles.begin, t.end = tiles.end, t.all = a.segments[segment].query_length * group_of(a);
+  t.step_query = ROWS / group_of(a), t.step_rest = ROWS % group_of(a);
+  r = tile_of(a, segment, t.kv_head, t.tile, ROWS);
 }
 
-// Of each row of a tile lse to base 2, delta, position, and what its draws need; an absent row weighs nothing.
+// The walk lies in shared memory, where the first warp is one tile ahead of the others.
 template <int ROWS>
-struct Facts { float base[ROWS], delta[ROWS]; int position[ROWS]; Draw draw[ROWS]; };
+DEVICE void advance(const Attention& a, Tiles<ROWS>& tiles, Rows& to) {
+  if (warp() > 0) return;
+  Tiles<ROWS> t = tiles;
+  __syncwarp();
+  next(a, t);
+  if (lane() == 0) tiles = t, to = t.rows;
+  __syncwarp();
+}
+template <int ROWS>
+DEVICE void begin(const Attention& a, const Keys& keys, int kv_head, Tiles<ROWS>& tiles, Rows (&tile)[2]) {
+  if (threadIdx.x == 0) tiles = {keys.owner, kv_head, keys.position, keys.position + keys.count - 1, 0, keys.owner / 32 * 32};
+  __syncwarp();
+  advance(a, tiles, tile[0]);
+  __syncthreads();
+}
 
-template <class T, int MAX, int SIZE, int ROWS, int STAGES, bool DK, bool DV>
+// lse and delta of each row of a tile, 0 of an absent one: its q and dO are 0 as well.
+template <int ROWS>
+struct Facts { float lse[ROWS], delta[ROWS]; };
+
+template <class T, int MAX, int SIZE, int ROWS, bool DK, bool DV>
 DEVICE void run_keys(const Attention& a, const Keys& keys, int kv_head, const Matrix& q, const Matrix& k, const Matrix& v,
                      const Matrix& lse, const Matrix& d_o, const Matrix& dk, const Matrix& dv, float* deltas) {
   constexpr int P = PITCH<T, MAX>;
   DYNAMIC_SHARED(uint4, shared);
-  T *const key = (T*)shared, *const value = key + SIZE * P, *const rows_at = value + SIZE * P;
-  Facts<ROWS>* const facts = (Facts<ROWS>*)(rows_at + STAGES * 2 * ROWS * P);
-  T* const room = (T*)(facts + STAGES) + (sizeof(T) == 4 ? warp() * ROOM<ROWS / 8> : 0);
-  const bool drops = a.dropout.token_index != nullptr;
-  const int depth = padded(a.dim), first = 16 * warp(), low = a.segments[keys.owner].start + keys.first;
-  const auto fetch = [&](const Rows& rows, int stage) {
-    T* const to = rows_at + stage * 2 * ROWS * P;
-    load_rows<MAX>(a, q, rows, to);
-    load_rows<MAX>(a, d_o, rows, to + ROWS * P);
-    for (int i = (int)threadIdx.x; i < ROWS; i += THREADS) {
-      const bool there = i < rows.count;
-      facts[stage].base[i] = there ? base_of(*row_of<const float>(a, lse, rows, i, 1)) : infinity();
-      facts[stage].delta[i] = there ? *delta_at(a, deltas, rows, i) : 0;
-      facts[stage].position[i] = position_of(a, rows, i);
-      if (drops) facts[stage].draw[i] = draw_of(a, rows, i);
+  T *const key = (T*)shared, *const value = key + SIZE * P, *const query = value + SIZE * P, *const d_out = query + ROWS * P;
+  Facts<ROWS>& facts = *(Facts<ROWS>*)(d_out + ROWS * P);
+  T* const room = (T*)(&facts + 1) + (sizeof(T) == 4 ? warp() * ROOM<ROWS / 8> : 0);
+  const int depth = padded(a.dim), first = 16 * warp(), mine = keys.position + first;
+  __shared__ Tiles<ROWS> tiles;
+  __shared__ Rows tile[2];
+  const auto fetch = [&](const Rows& rows) {
+    if (rows.count > 0) {
+      load_rows<MAX, ROWS>(a, q, rows, query);
+      load_rows<MAX, ROWS>(a, d_o, rows, d_out);
+      const int i = (int)threadIdx.x;
+      if (i < ROWS) {
+        cp_async_4(&facts.lse[i], row_of<const float>(lse, rows, i, 1), i < rows.count);
+        cp_async_4(&facts.delta[i], delta_at(a, deltas, rows, i), i < rows.count);
+      }
     }
+    cp_async_commit();
+    cp_async_wait<0>();
+    __syncthreads();
   };
-  load_keys<MAX>(a, k, keys, kv_head, key);
-  load_keys<MAX>(a, v, keys, kv_head, value);
-  Tiles<ROWS> tiles = {keys.owner, kv_head, low, low + keys.count - 1, 0, keys.owner / 32 * 32, 0, 0, 0};
-  Rows rows = next(a, tiles);
-  if (rows.count > 0) fetch(rows, 0);
-  cp_async_commit();
+  load_keys<MAX, SIZE>(a, k, keys, kv_head, key);
+  load_keys<MAX, SIZE>(a, v, keys, kv_head, value);
+  begin(a, keys, kv_head, tiles, tile);
+  fetch(tile[0]);
   float d_key[1][MAX / 8][4], d_value[1][MAX / 8][4];
   if (DK) clear(d_key);
   if (DV) clear(d_value);
-  for (int stage = 0; rows.count > 0; stage ^= STAGES - 1) {
-    const Rows after = next(a, tiles);
-    if (STAGES == 2) {
-      if (after.count > 0) fetch(after, stage ^ 1);
-      cp_async_commit();
-    }
-    cp_async_wait<STAGES - 1>();
-    __syncthreads();
-    const Facts<ROWS>& fact = facts[stage];
-    if (first < keys.count && low + first <= fact.position[ROWS - 1]) {
-      const T *const query = rows_at + stage * 2 * ROWS * P, *const d_out = query + ROWS * P;
-      const int count = padded(rows.count);
-      float s[1][ROWS / 8][4], d[1][ROWS / 8][4];
+  for (int turn = 0; tile[turn].count > 0; turn ^= 1) {
+    const Rows& rows = tile[turn];
+    const int last = position_of(rows, ROWS - 1), count = padded(rows.count);
+    const bool seen = first < keys.count && mine <= last;
+    float s[1][ROWS / 8][4], d[1][ROWS / 8][4];
+    advance(a, tiles, tile[turn ^ 1]);
+    if (seen) {
       clear(s);
       clear(d);
-      multiply_rows<MAX>(key + first * P, query, depth, count, s);
       if (DK) multiply_rows<MAX>(value + first * P, d_out, depth, count, d);
-#pragma unroll
-      for (int n = 0; n < ROWS / 8; n++) {
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-          const int j = 8 * n + lane() % 4 * 2 + i % 2, mine = first + i / 2 * 8 + lane() / 4;
-          const bool seen = mine < keys.count && sees(a, fact.position[j], low + mine);
-          const float factor = drops ? keep(a, fact.draw[j], low + mine) : 1;
-          gradient(a, seen, fact.base[j], fact.delta[j], factor, s[0][n][i], d[0][n][i]);
-        }
-      }
+      multiply_rows<MAX>(key + first * P, query, depth, count, s);
+      const bool all = mine + 15 <= position_of(rows, 0) && (a.window == 0 || last - mine < a.window);
+      const auto column = [](int n, int i) { return 8 * n + lane() % 4 * 2 + i; };
+      const auto key_at = [&](int h) { return mine + 8 * h + lane() / 4; };
+      gradients(
+          a, all, s, d, [&](int n, int, int i) { return base_of(facts.lse[column(n, i)]); },
+          [&](int n, int, int i) { return facts.delta[column(n, i)]; },
+          [&](int n, int h, int i) { return sees(a, position_of(rows, column(n, i)), key_at(h)); },
+          [&](int n, int h, int i) { return keep(a, draw_of(a, rows, column(n, i)), key_at(h)); });
       if (DV) multiply_weights<MAX>(s, d_out, depth, count, d_value, room);
       if (DK) multiply_weights<MAX>(d, query, depth, count, d_key, room);
     }
     __syncthreads();
-    if (STAGES == 1 && after.count > 0) {
-      fetch(after, 0);
-      cp_async_commit();
-    }
-    rows = after;
+    fetch(tile[turn ^ 1]);
   }
-  cp_async_wait<0>();
-  __syncthreads();
-  const int mine = min(16, keys.count - first);
+  const int own = min(16, keys.count - first);
   const auto store = [&](const float (&sum)[MAX / 8][4], float factor, T* room, const Matrix& m) {
-    const auto at = [&](int i) { return key_of<T>(a, m, keys.owner, kv_head, keys.first + first + i); };
-    if (mine > 0) store_rows<MAX>(sum, factor, room + first * P, mine, a.dim, at);
+    const auto at = [&](int i) { return key_of<T>(a, m, keys, kv_head, first + i); };
+    if (own > 0) store_rows<MAX>(sum, factor, room + first * P, own, a.dim, at);
   };
   if (DK) store(d_key[0], a.scale, key, dk);
   if (DV) store(d_value[0], 1, value, dv);
   __syncthreads();
 }
 
-template <class T, int MAX, int SIZE, int ROWS, int STAGES>
+template <class T, int MAX, int SIZE, int ROWS>
 DEVICE void key_pass(const Attention& a, const Matrix& q, const Matrix& k, const Matrix& v, const Matrix& lse, const Matrix& d_o,
                      const Matrix& dk, const Matrix& dv, float* deltas) {
   constexpr int HALVES = MAX > 128 ? 2 : 1;  // the sums of dk and dv together are too many registers
@@ -127,10 +145,10 @@ DEVICE void key_pass(const Attention& a, const Matrix& q, const Matrix& k, const
     const int s = segment_of(0, a.count, rest, [&](int i) { return a.kv_heads * blocks_of(i) * HALVES; });
     if (s < 0) return;
     const int half = rest % HALVES, head = rest / HALVES % a.kv_heads, first = rest / HALVES / a.kv_heads * SIZE;
-    const Keys keys = {s, first, min(SIZE, a.segments[s].key_length - first)};
-    if (HALVES == 1) run_keys<T, MAX, SIZE, ROWS, STAGES, true, true>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
-    else if (half == 0) run_keys<T, MAX, SIZE, ROWS, STAGES, HALVES == 2, false>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
-    else run_keys<T, MAX, SIZE, ROWS, STAGES, false, HALVES == 2>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
+    const Keys keys = keys_at(a, s, first, min(SIZE, a.segments[s].key_length - first));
+    if (HALVES == 1) run_keys<T, MAX, SIZE, ROWS, true, true>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
+    else if (half == 0) run_keys<T, MAX, SIZE, ROWS, HALVES == 2, false>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
+    else run_keys<T, MAX, SIZE, ROWS, false, HALVES == 2>(a, keys, head, q, k, v, lse, d_o, dk, dv, deltas);
   }
 }
 
@@ -139,32 +157,32 @@ extern "C" __global__ void __launch_bounds__(128)
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap,
     const int* token_index, i64 seed, int step, int word, float threshold, float factor, int count, float* deltas) {
   const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap,
-                                   {token_index, seed, step, word, threshold, factor}, k, lse);
-  key_pass<bf16, 64, 64, 64, 2>(a, q, k, v, lse, d_o, dk, dv, deltas);
+                                   {token_index, seed, step, word, threshold, factor}, lse, k, v, q, d_o);
+  key_pass<bf16, 64, 64, 64>(a, q, k, v, lse, d_o, dk, dv, deltas);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_dkv_128(Matrix q, Matrix k, Matrix v, Matrix lse, Matrix d_o, Matrix dk, Matrix dv,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap,
     const int* token_index, i64 seed, int step, int word, float threshold, float factor, int count, float* deltas) {
   const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap,
-                                   {token_index, seed, step, word, threshold, factor}, k, lse);
-  key_pass<bf16, 128, 64, 32, 2>(a, q, k, v, lse, d_o, dk, dv, deltas);
+                                   {token_index, seed, step, word, threshold, factor}, lse, k, v, q, d_o);
+  key_pass<bf16, 128, 64, 64>(a, q, k, v, lse, d_o, dk, dv, deltas);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_dkv_256(Matrix q, Matrix k, Matrix v, Matrix lse, Matrix d_o, Matrix dk, Matrix dv,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap,
     const int* token_index, i64 seed, int step, int word, float threshold, float factor, int count, float* deltas) {
   const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap,
-                                   {token_index, seed, step, word, threshold, factor}, k, lse);
-  key_pass<bf16, 256, 64, 16, 1>(a, q, k, v, lse, d_o, dk, dv, deltas);
+                                   {token_index, seed, step, word, threshold, factor}, lse, k, v, q, d_o);
+  key_pass<bf16, 256, 64, 16>(a, q, k, v, lse, d_o, dk, dv, deltas);
 }
 extern "C" __global__ void __launch_bounds__(128)
     attention_dkv_f32(Matrix q, Matrix k, Matrix v, Matrix lse, Matrix d_o, Matrix dk, Matrix dv,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap,
     const int* token_index, i64 seed, int step, int word, float threshold, float factor, int count, float* deltas) {
   const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap,
-                                   {token_index, seed, step, word, threshold, factor}, k, lse);
-  if (a.dim <= 64) key_pass<float, 64, 64, 32, 1>(a, q, k, v, lse, d_o, dk, dv, deltas);
-  else if (a.dim <= 128) key_pass<float, 128, 64, 16, 1>(a, q, k, v, lse, d_o, dk, dv, deltas);
-  else key_pass<float, 256, 16, 16, 1>(a, q, k, v, lse, d_o, dk, dv, deltas);
+                                   {token_index, seed, step, word, threshold, factor}, lse, k, v, q, d_o);
+  if (a.dim <= 64) key_pass<float, 64, 64, 32>(a, q, k, v, lse, d_o, dk, dv, deltas);
+  else if (a.dim <= 128) key_pass<float, 128, 64, 16>(a, q, k, v, lse, d_o, dk, dv, deltas);
+  else key_pass<float, 256, 16, 16>(a, q, k, v, lse, d_o, dk, dv, deltas);
 }

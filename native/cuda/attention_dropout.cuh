@@ -4,7 +4,7 @@
 struct Draw { u32 head, token; };
 DEVICE Draw draw_of(const Attention& a, const Rows& rows, int i) {
   i = min(i, rows.count - 1);
-  const int token = a.segments[rows.segment].query_first + query_of(rows, i);
+  const int token = rows.query_first + query_of(rows, i);
   return {(u32)head_of(rows, i) << 20, (u32)a.dropout.token_index[token]};
 }
 // What dropout multiplies the weight of a key at a position by.

@@ -15,54 +15,76 @@ DEVICE bool has_few_rows(const Attention& a, int segment, int limit) {
 template <int M>
 struct Softmax {
   float largest[M][2], total[M][2];
-  int position[M][2];
-  int low, high;  // positions of all rows of the warp
+  int low, high;         // positions of all rows of the warp
+  const int* positions;  // of each, in shared memory, since registers are few
 };
 template <int M>
-DEVICE void start(const Attention& a, const Rows& rows, int first, Softmax<M>& state) {
+DEVICE void start(const Rows& rows, int first, int* positions, Softmax<M>& state) {
 #pragma unroll
   for (int m = 0; m < M; m++) {
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       state.largest[m][h] = -infinity(), state.total[m][h] = 0;
-      state.position[m][h] = position_of(a, rows, first + 16 * m + 8 * h + lane() / 4);
     }
   }
-  state.low = position_of(a, rows, first), state.high = position_of(a, rows, first + 16 * M - 1);
+  if (lane() < 16 * M) positions[lane()] = position_of(rows, first + lane());
+  __syncwarp();
+  state.positions = positions;
+  state.low = positions[0], state.high = positions[16 * M - 1];
 }
 
 // Whether a row of the warp sees a key of a block.
 template <int M>
 DEVICE bool in_sight(const Attention& a, const Softmax<M>& state, const Keys& keys) {
-  const int key = a.segments[keys.owner].start + keys.first;
-  return key <= state.high && (a.window == 0 || state.low - (key + keys.count - 1) < a.window);
+  return keys.position <= state.high && (a.window == 0 || state.low - (keys.position + keys.count - 1) < a.window);
+}
+
+// Scores of keys from a position on that are not there, or that a row does not see, become -infinity.
+template <int M, int N>
+DEVICE void mask(const Attention& a, int first, int count, const Softmax<M>& state, float (&s)[M][N][4]) {
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      const int own = state.positions[16 * m + 8 * h + lane() / 4] - first, last = min(own, count - 1) - lane() % 4 * 2;
+      const int before = (a.window > 0 ? own - a.window : -1) - lane() % 4 * 2;
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          float& x = s[m][n][2 * h + i];
+          x = 8 * n + i <= last && 8 * n + i > before ? x : -infinity();
+        }
+      }
+    }
+  }
 }
 
 // Turns the products of the rows with keys offset.. of a block into weights relative to the new maximum; shrinks what was added
 // with older ones.
-template <int MAX, int M, int N>
+template <int MAX, bool CAPS, int M, int N>
 DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& state, float (&s)[M][N][4],
                   float (&sum)[M][MAX / 8][4]) {
-  const int first = a.segments[keys.owner].start + keys.first + offset, count = keys.count - offset;
+  const int first = keys.position + offset, count = keys.count - offset;
   const bool all = count >= 8 * N && first + 8 * N - 1 <= state.low && (a.window == 0 || state.high - first < a.window);
-  const bool before = scaled_before(a);
   const float factor = factor_of(a);
+  if (CAPS && scaled_before(a)) {
+#pragma unroll
+    for (int m = 0; m < M; m++) {
+      by_turns(s[m], [&](int, float* x) {
+#pragma unroll
+        for (int k = 0; k < 4; k++) x[k] = scaled(a, x[k]);
+      });
+    }
+  }
+  if (!all) mask(a, first, count, state, s);
 #pragma unroll
   for (int m = 0; m < M; m++) {
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       float top = state.largest[m][h];
 #pragma unroll
-      for (int n = 0; n < N; n++) {
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-          float& x = s[m][n][2 * h + i];
-          const int j = 8 * n + lane() % 4 * 2 + i;
-          if (before) x = scaled(a, x);
-          if (!all && !(j < count && sees(a, state.position[m][h], first + j))) x = -infinity();
-          top = fmaxf(top, x);
-        }
-      }
+      for (int n = 0; n < N; n++) top = fmaxf(top, fmaxf(s[m][n][2 * h], s[m][n][2 * h + 1]));
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
       // A row that has seen no key yet: any finite maximum gives weights of zero.
@@ -80,6 +102,7 @@ DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& 
       }
       state.largest[m][h] = top;
       state.total[m][h] = __fmaf_rn(state.total[m][h], shrink, total);
+      if (!__any_sync(~0u, shrink != 1)) continue;
 #pragma unroll
       for (int n = 0; n < MAX / 8; n++) sum[m][n][2 * h] *= shrink, sum[m][n][2 * h + 1] *= shrink;
     }

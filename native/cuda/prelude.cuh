@@ -57,9 +57,9 @@ DEVICE void store_release(u32* p, u32 v) { asm volatile("st.release.gpu.global.u
 
 // d (16x8, fp32) += a (16x16, bf16) b (16x8, bf16), in the fragments of the PTX ISA.
 DEVICE void mma_m16n8k16_bf16(float* d, const u32* a, const u32* b) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 DEVICE u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 // Four 8x8 matrices of 16-bit elements; lane 8 i + r gives the address of row r of matrix i.
@@ -75,9 +75,15 @@ DEVICE uint4 ldmatrix_x4_trans(const void* row) {
                : "=r"(r.x), "=r"(r.y), "=r"(r.z), "=r"(r.w) : "r"(shared_address(row)) : "memory");
   return r;
 }
-// 16 bytes to shared memory, there after a wait that leaves at most PENDING younger groups under way.
-DEVICE void cp_async_16(void* shared, const void* global) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(shared)), "l"(global) : "memory");
+// 16 or 4 bytes, or zeros in place of what does not exist, to shared memory: there after a wait that leaves at most PENDING younger
+// groups under way.
+DEVICE void cp_async_16(void* shared, const void* global, bool exists = true) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(exists ? 16 : 0)
+               : "memory");
+}
+DEVICE void cp_async_4(void* shared, const void* global, bool exists) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(exists ? 4 : 0)
+               : "memory");
 }
 DEVICE void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int PENDING>

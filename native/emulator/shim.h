@@ -85,6 +85,8 @@ template <class T> inline T __ldcs(const T* p) { return *p; }
 template <class T> inline void __stcs(T* p, T v) { *p = v; }
 inline unsigned atomicAdd(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_RELAXED); }
 // The program is compiled with -ffp-contract=off.
+// A GPU is off by up to two units in the last place.
+inline float __fdividef(float a, float b) { return nextafterf(a / b, 0); }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
@@ -115,7 +117,12 @@ inline void mma_m16n8k16_bf16(float* d, const unsigned* a, const unsigned* b, EM
 }
 inline uint4 ldmatrix_x4(const void* row, EMU_LINE) { return emu_ldmatrix(row, 4, 0, line); }
 inline uint4 ldmatrix_x4_trans(const void* row, EMU_LINE) { return emu_ldmatrix(row, 4, 1, line); }
-inline void cp_async_16(void* shared, const void* global, EMU_LINE) { emu_cp_async(shared, global, 16, line); }
+inline void cp_async_16(void* shared, const void* global, bool exists = true, EMU_LINE) {
+  emu_cp_async(shared, exists ? global : nullptr, 16, line);
+}
+inline void cp_async_4(void* shared, const void* global, bool exists, EMU_LINE) {
+  emu_cp_async(shared, exists ? global : nullptr, 4, line);
+}
 inline void cp_async_commit() { emu_cp_async_commit(); }
 template <int PENDING> inline void cp_async_wait() { emu_cp_async_wait(PENDING); }
 

@@ -112,10 +112,10 @@ EXPORT U4 emu_ldmatrix(const void* row, int count, int transposed, int line) {
   return r;
 }
 
-// The destination is undefined from the issue until the thread's own wait; only then are the bytes there.
+// The destination is undefined from the issue until the thread's own wait; only then are the bytes there, or zeros from nowhere.
 EXPORT void emu_cp_async(void* to, const void* from, int bytes, int line) {
   void* pc = __builtin_return_address(0);
-  access(from, bytes, READ, pc);
+  if (from != nullptr) access(from, bytes, READ, pc);
   access(to, bytes, WRITE, pc);
   for (Region* r : {&dynamic_shared, &running->function->module->shared}) {
     const u64 offset = (u8*)to - r->base;
@@ -136,7 +136,8 @@ EXPORT void emu_cp_async_wait(int pending) {
   Fiber& f = fibers[self];
   while ((int)f.groups.size() > pending) {
     for (auto& copy : f.groups[0]) {
-      memcpy(copy.to, copy.from, copy.bytes);
+      if (copy.from != nullptr) memcpy(copy.to, copy.from, copy.bytes);
+      else memset(copy.to, 0, copy.bytes);
       access(copy.to, copy.bytes, WRITE, __builtin_return_address(0));
     }
     f.groups.erase(f.groups.begin());

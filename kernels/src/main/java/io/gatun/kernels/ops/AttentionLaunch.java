@@ -50,19 +50,19 @@ final class AttentionLaunch {
         new Block(CudaKernel.ATTENTION_DROP_64, 64, (64 + 2 * 64) * 72 * 2),
         new Block(CudaKernel.ATTENTION_DECODE_64, 0, (16 + 2 * 64) * 72 * 2),
         new Block(CudaKernel.ATTENTION_DQ_64, 64, (2 * 64 + 4 * 64) * 72 * 2),
-        new Block(CudaKernel.ATTENTION_DKV_64, 64, (2 * 64 + 4 * 64) * 72 * 2 + 2 * 64 * 20)),
+        new Block(CudaKernel.ATTENTION_DKV_64, 64, (2 * 64 + 4 * 64) * 72 * 2 + 2 * 64 * 8)),
     HEAD_128(
-        new Block(CudaKernel.ATTENTION_128, 128, (128 + 2 * 32) * 136 * 2),
+        new Block(CudaKernel.ATTENTION_128, 128, (128 + 2 * 64) * 136 * 2),
         new Block(CudaKernel.ATTENTION_DROP_128, 64, (64 + 2 * 64) * 136 * 2),
         new Block(CudaKernel.ATTENTION_DECODE_128, 0, (16 + 2 * 64) * 136 * 2),
         new Block(CudaKernel.ATTENTION_DQ_128, 64, (2 * 64 + 4 * 32) * 136 * 2),
-        new Block(CudaKernel.ATTENTION_DKV_128, 64, (2 * 64 + 4 * 32) * 136 * 2 + 2 * 32 * 20)),
+        new Block(CudaKernel.ATTENTION_DKV_128, 64, (2 * 64 + 4 * 32) * 136 * 2 + 2 * 32 * 8)),
     HEAD_256(
         new Block(CudaKernel.ATTENTION_256, 64, (64 + 2 * 32) * 264 * 2),
         new Block(CudaKernel.ATTENTION_DROP_256, 64, (64 + 2 * 32) * 264 * 2),
         new Block(CudaKernel.ATTENTION_DECODE_256, 0, (16 + 2 * 64) * 264 * 2),
         new Block(CudaKernel.ATTENTION_DQ_256, 64, (2 * 64 + 2 * 32) * 264 * 2),
-        new Block(CudaKernel.ATTENTION_DKV_256, 64, (2 * 64 + 2 * 16) * 264 * 2 + 16 * 20)),
+        new Block(CudaKernel.ATTENTION_DKV_256, 64, (2 * 64 + 2 * 16) * 264 * 2 + 16 * 8)),
     /** Sizes of the larger heads; smaller ones need less. */
     F32(
         new Block(CudaKernel.ATTENTION_F32, 64, (64 + 2 * 16) * 260 * 4),
@@ -72,7 +72,7 @@ final class AttentionLaunch {
         new Block(
             CudaKernel.ATTENTION_DKV_F32,
             16,
-            (2 * 64 + 2 * 16) * 132 * 4 + 4 * 16 * 20 * 4 + 16 * 20));
+            (2 * 64 + 2 * 16) * 132 * 4 + 4 * 16 * 20 * 4 + 16 * 8));
 
     final Block forward;
     final Block dropping;
@@ -130,7 +130,8 @@ final class AttentionLaunch {
   }
 
   void forward(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
-    Block block = dropout.isPresent() || tiles == Tiles.F32 ? tiles.dropping : tiles.forward;
+    boolean plain = dropout.isEmpty() && shape.softCap() == 0 && shape.scale() > 0;
+    Block block = plain && tiles != Tiles.F32 ? tiles.forward : tiles.dropping;
     launch(
         block,
         blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block)),
