@@ -7,6 +7,11 @@ DEVICE void convert(const X* x, Y* y, int n) {
 }
 template <class T>
 DEVICE void convert(const T* x, T* y, int n) {
+  if (whole(x, n) && whole(y, n)) {
+#pragma unroll
+    for (int k = 0; k < (int)sizeof(T) / 2; k++) ((uint4*)y)[k] = ((const uint4*)x)[k];
+    return;
+  }
 #pragma unroll
   for (int k = 0; k < EIGHT; k++) {
     if (k < n) y[k] = x[k];
