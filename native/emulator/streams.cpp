@@ -172,13 +172,23 @@ void forget_streams() {
   streams.clear(), events.clear(), done.clear(), host.clear();
 }
 
-EXPORT int cuStreamCreate(void** out, u32 flags) {
+// Priorities are checked and change nothing: any order of streams is tried.
+constexpr int HIGHEST_PRIORITY = -5;
+EXPORT int cuCtxGetStreamPriorityRange(int* lowest, int* highest) {
+  Guard guard;
+  if (int rc = ready()) return rc;
+  *lowest = 0, *highest = HIGHEST_PRIORITY;
+  return SUCCESS;
+}
+EXPORT int cuStreamCreateWithPriority(void** out, u32 flags, int priority) {
   Guard guard;
   if (int rc = ready()) return rc;
   if (flags != 1) return error(NOT_SUPPORTED, "cuStreamCreate: only CU_STREAM_NON_BLOCKING is emulated");
+  if (priority > 0 || priority < HIGHEST_PRIORITY) return error(INVALID_VALUE, format("cuStreamCreateWithPriority: no priority %d", priority));
   *out = streams.emplace_back(new Stream{stream_count++, {}, 0, 0, {}});
   return SUCCESS;
 }
+EXPORT int cuStreamCreate(void** out, u32 flags) { return cuStreamCreateWithPriority(out, flags, 0); }
 EXPORT int cuStreamDestroy_v2(void* stream) {
   Guard guard;
   Stream* s = find(stream);

@@ -1,6 +1,7 @@
 package io.gatun.kernels.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.gatun.bindings.cuda.Cuda;
@@ -16,6 +17,7 @@ import java.util.function.IntSupplier;
  */
 final class CudaContext {
   private static final long KEEP_ALL = -1;
+  private static final int LOWEST_PRIORITY = 0;
 
   private final CudaDriver.Gpu gpu;
   private final MemorySegment handle;
@@ -38,9 +40,10 @@ final class CudaContext {
     try {
       enter();
       keepFreedMemory(arena);
-      work = stream(out);
-      copies = stream(out);
-      ahead = stream(out);
+      int highest = highestPriority(arena);
+      work = stream(out, LOWEST_PRIORITY);
+      copies = stream(out, LOWEST_PRIORITY);
+      ahead = stream(out, highest);
       turn = event(arena);
     } catch (DeviceException e) {
       Cuda.cuDevicePrimaryCtxRelease_v2(gpu.ordinal());
@@ -48,9 +51,21 @@ final class CudaContext {
     }
   }
 
-  private MemorySegment stream(MemorySegment out) {
-    check(Cuda.cuStreamCreate(out, Cuda.CU_STREAM_NON_BLOCKING()), "no stream");
+  private MemorySegment stream(MemorySegment out, int priority) {
+    int kind = Cuda.CU_STREAM_NON_BLOCKING();
+    check(Cuda.cuStreamCreateWithPriority(out, kind, priority), "no stream");
     return out.get(ADDRESS, 0);
+  }
+
+  /**
+   * The priority of what works ahead. A product fills the GPU with blocks for its whole duration:
+   * the next weight would be decoded after it, not beside it, if it had to queue behind them.
+   */
+  private int highestPriority(Arena arena) {
+    var range = arena.allocate(JAVA_INT, 2);
+    int code = Cuda.cuCtxGetStreamPriorityRange(range, range.asSlice(JAVA_INT.byteSize()));
+    check(code, "no priorities of streams");
+    return range.getAtIndex(JAVA_INT, 1);
   }
 
   /**
