@@ -24,18 +24,26 @@ record GpuTests(Path folder, Path results) {
   private static final Duration LIMIT = Duration.ofMinutes(15);
   private static final String CONSOLE = "org.junit.platform.console.ConsoleLauncher";
 
+  /** Compiles all kernels for all architectures, which takes minutes and asks nothing of a GPU. */
+  private static final String COMPILE_GATE = ".*CudaKernelTest";
+
   /** The tests of one module. */
   Figure run(String module, String what, String... packages) {
     var reports = results.resolve(module + "-tests");
     var words = new ArrayList<>(List.of(CONSOLE, "execute", "--disable-banner"));
     words.addAll(List.of("--disable-ansi-colors", "--details", "tree"));
     words.addAll(List.of("--reports-dir", reports.toString()));
+    words.addAll(List.of("--exclude-classname", COMPILE_GATE));
     for (var name : packages) {
       words.addAll(List.of("--select-package", name));
     }
     var settings =
         List.of(
-            "-Dgatun.root=" + folder, "-Dgatun.golden=", "-Dgatun.models=", "-Dgatun.house=warn");
+            "-Dgatun.root=" + folder,
+            "-Dgatun.golden=",
+            "-Dgatun.models=",
+            "-Dgatun.house=warn",
+            "-Dgatun.tests.gpu=only");
     var log = results.resolve(module + "-tests.log");
     var failure = new Child(log).run(settings, folder + "/*:", LIMIT, words);
     var report = reports.resolve("TEST-junit-jupiter.xml");

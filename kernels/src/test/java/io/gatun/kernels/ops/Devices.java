@@ -35,12 +35,16 @@ public final class Devices {
   }
 
   /**
-   * All devices of an op that has a CUDA kernel too: the GPU or the emulator also.
+   * All devices of an op that has a CUDA kernel too: the GPU or the emulator also, and with {@code
+   * -Dgatun.tests.gpu=only} nothing else.
    *
    * @return variants x thread counts, and the GPU
    */
   public static Stream<Place> withCuda() {
-    return Stream.concat(all(), Stream.of(new Gpu()));
+    var gpu = Stream.<Place>of(new Gpu());
+    return System.getProperty("gatun.tests.gpu", "").equals("only")
+        ? gpu
+        : Stream.concat(all(), gpu);
   }
 
   /**
