@@ -1,4 +1,4 @@
-// After attention.cuh, attention_softmax.cuh, philox.cuh, attention_dropout.cuh.
+// After attention.cuh, attention_products.cuh, attention_softmax.cuh, philox.cuh, attention_dropout.cuh.
 // o = softmax(scale * q kT, capped and masked) v over packed segments: a block for each tile of query rows walks over the blocks of
 // keys from the root of its chain on. No other tile or segment enters a row's sums. While scores are formed v is on its way, while
 // they are multiplied with it the next k. Segments with few rows are left to attention_decode.

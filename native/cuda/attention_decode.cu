@@ -1,4 +1,4 @@
-// After attention.cuh, attention_softmax.cuh.
+// After attention.cuh, attention_products.cuh, attention_softmax.cuh.
 // Attention of segments with few query rows, as in decoding: their keys are cut into chunks, a block for each. A block's warps
 // share its keys, 16 of each block of keys a warp. What warps and blocks leave is joined in order, by the block that comes last.
 // Where a chain is cut depends on its own segment alone.

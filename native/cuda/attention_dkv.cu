@@ -1,4 +1,4 @@
-// After attention.cuh, attention_gradient.cuh, philox.cuh, attention_dropout.cuh.
+// After attention.cuh, attention_products.cuh, attention_gradient.cuh, philox.cuh, attention_dropout.cuh.
 // The gradients of k and v: a block for each block of keys, which collects from its own rows, then from its descendants' in table
 // order, so that nothing is added by two blocks. Tiles are turned, keys by rows: as they come, PT and dST are what is multiplied.
 // The tiles of ROWS rows that see a block of keys at positions [low, high] of a segment: in the segments of its subtree, in order.

@@ -1,4 +1,4 @@
-// After attention.cuh, attention_gradient.cuh, philox.cuh, attention_dropout.cuh.
+// After attention.cuh, attention_products.cuh, attention_gradient.cuh, philox.cuh, attention_dropout.cuh.
 // The gradient of q: a block for each tile of query rows walks over the blocks of keys from the root of its chain on. It leaves
 // delta for attention_dkv. A block waits for its keys and values; another on the same multiprocessor works meanwhile.
 // delta of the 16 rows of a warp, two lanes for each; lane 2 i returns that of row i.
