@@ -12,7 +12,7 @@ DEVICE void convert(const T* x, T* y, int n) {
     for (int k = 0; k < (int)sizeof(T) / 2; k++) ((uint4*)y)[k] = ((const uint4*)x)[k];
     return;
   }
-#pragma unroll
+#pragma unroll 1
   for (int k = 0; k < EIGHT; k++) {
     if (k < n) y[k] = x[k];
   }
