@@ -51,13 +51,9 @@ final class CudaLoraMatMul {
     ranks = count;
   }
 
-  /** Enters what forward and backward take of the device's own memory. */
-  static void plan(ScratchPlan plan, DType compute, int tokens, boolean dropout, FrozenWeight w) {
+  /** Enters what forward and backward of one adapter, its ranks beside x and dy, take. */
+  static void plan(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
     plan.addWeight(compute, w.out() + w.ranks(), w.in() + w.ranks());
-    plan.add(Scratch.OPERAND, compute, tokens, w.in() + w.ranks());
-    if (!dropout) {
-      plan.add(Scratch.OPERAND, compute, tokens, w.out() + w.ranks());
-    }
     CudaMatMul.planResult(plan, compute, tokens, w);
     if (w.stored().isEmpty() && compute == DType.BF16) {
       plan.add(Scratch.RESULT, DType.F32, Math.min(tokens, CudaNf4MatVec.MOST_ROWS), w.out());

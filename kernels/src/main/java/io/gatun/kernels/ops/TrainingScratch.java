@@ -10,7 +10,7 @@ import java.util.SortedMap;
 
 /**
  * The memory that a device keeps for itself while adapters of frozen weights are trained on it,
- * told before.
+ * told before. What an adapted weight is multiplied by must have its ranks beside it.
  */
 public final class TrainingScratch {
   /**
@@ -32,12 +32,11 @@ public final class TrainingScratch {
    * @param on the kind of device
    * @param compute type of the activations
    * @param tokens most rows of them
-   * @param dropout whether the inputs of adapters are dropped
    * @param weights all that is multiplied by
    * @return bytes by the names in the device's table; the CPU keeps nothing
    */
   public static SortedMap<String, Long> of(
-      Device.Kind on, DType compute, int tokens, boolean dropout, List<FrozenWeight> weights) {
+      Device.Kind on, DType compute, int tokens, List<FrozenWeight> weights) {
     return switch (on) {
       case CPU -> Collections.emptySortedMap();
       case CUDA -> {
@@ -46,7 +45,7 @@ public final class TrainingScratch {
           if (w.ranks() == 0) {
             CudaMatMul.plan(plan, compute, tokens, w);
           } else {
-            CudaLoraMatMul.plan(plan, compute, tokens, dropout, w);
+            CudaLoraMatMul.plan(plan, compute, tokens, w);
           }
         }
         yield plan.byName();

@@ -33,12 +33,14 @@ class TrainingScratchTest {
       return LoraCase.make(device, compute, shape, true, false, arena);
     }
 
-    /** With an input that begins so many elements behind a line. */
+    /** With an input that begins so many elements behind a line, and ranks beside it and y. */
     void adapted(LoraCase c, int skipped, boolean dropout) {
-      Matrix x = matrix(compute, c.tokens(), skipped + c.in()).colSlice(skipped, c.in());
-      Matrix y = matrix(compute, c.tokens(), c.out());
-      Matrix t = matrix(compute, c.tokens(), RANKS);
-      Matrix u = matrix(compute, c.tokens(), RANKS);
+      Matrix both = matrix(compute, c.tokens(), skipped + c.in() + RANKS);
+      Matrix x = both.colSlice(skipped, c.in());
+      Matrix t = both.colSlice(skipped + c.in(), RANKS);
+      both = matrix(compute, c.tokens(), c.out() + RANKS);
+      Matrix y = both.colSlice(0, c.out());
+      Matrix u = both.colSlice(c.out(), RANKS);
       LoraMatMul.forward(x, x, c.w(), bias(c.out()), c.rows(), t, y);
       var gradients = LoraMatMulBackwardTest.gradients(c);
       if (dropout) {
@@ -88,7 +90,7 @@ class TrainingScratchTest {
               new FrozenWeight(most.out(), most.in(), Optional.empty(), RANKS, biased),
               new FrozenWeight(plainRows, 256, Optional.of(DType.F16), 0, biased),
               new FrozenWeight(300, 300, Optional.of(compute), 0, biased));
-      var told = TrainingScratch.of(device.kind(), compute, tokens, dropout, weights);
+      var told = TrainingScratch.of(device.kind(), compute, tokens, weights);
       assertEquals(Map.of(), run.kept());
       for (int i = 0; i < 2; i++) {
         run.adapted(most, 1, dropout);

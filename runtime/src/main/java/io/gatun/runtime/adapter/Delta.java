@@ -7,6 +7,7 @@ import io.gatun.kernels.ops.Dropout;
 import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
 import io.gatun.kernels.ops.LoraMatMul.LoraRows;
 import java.util.List;
+import java.util.Optional;
 
 /** What adapters add to one product in one pass. */
 public sealed interface Delta {
@@ -21,10 +22,28 @@ public sealed interface Delta {
    * @param gradients where the gradients of each entry are added; empty outside training
    * @param t (tokens, rank) kept from forward for backward: input of A times Aᵀ
    * @param u (tokens, rank) scratch of backward: dy times s B
+   * @param room where t and u are made, beside x and dy
    * @param mask dropout of the input of A
    */
-  record LowRank(List<LoraRows> rows, List<LoraGradients> gradients, Matrix t, Matrix u, Mask mask)
+  record LowRank(
+      List<LoraRows> rows, List<LoraGradients> gradients, Matrix t, Matrix u, Room room, Mask mask)
       implements Delta {}
+
+  /** Memory that is kept free beside a matrix; in it, ranks and matrix are one operand. */
+  interface Room {
+
+    /** Nowhere. */
+    Room NONE = (_, _) -> Optional.empty();
+
+    /**
+     * Columns right of a matrix.
+     *
+     * @param m the matrix
+     * @param cols how many
+     * @return in the rows of m; none where nothing is kept free
+     */
+    Optional<Matrix> beside(Matrix m, int cols);
+  }
 
   /** Dropout of the input of A, the same for all siblings. */
   sealed interface Mask {

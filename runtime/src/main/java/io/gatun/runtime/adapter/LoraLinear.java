@@ -2,6 +2,7 @@ package io.gatun.runtime.adapter;
 
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Weight;
+import io.gatun.kernels.ops.Cast;
 import io.gatun.kernels.ops.LoraMatMul;
 import io.gatun.kernels.ops.MatMul;
 import io.gatun.runtime.adapter.Delta.LowRank;
@@ -33,11 +34,19 @@ public record LoraLinear(Weight weight, Optional<Matrix> bias) {
   public void forward(Matrix x, Delta delta, Matrix y) {
     switch (delta) {
       case Delta.None() -> plain(x, y);
-      case LowRank(var rows, _, var t, _, Mask.Off()) ->
-          LoraMatMul.forward(x, x, weight, bias, rows, t, y);
-      case LowRank(var rows, _, var t, _, Mask.On mask) -> {
-        mask.forward(x);
-        LoraMatMul.forward(x, mask.dropped(), weight, bias, rows, t, y);
+      case LowRank low -> {
+        var beside = low.room().beside(x, low.t().cols());
+        Matrix t = beside.orElse(low.t());
+        switch (low.mask()) {
+          case Mask.Off() -> LoraMatMul.forward(x, x, weight, bias, low.rows(), t, y);
+          case Mask.On mask -> {
+            mask.forward(x);
+            LoraMatMul.forward(x, mask.dropped(), weight, bias, low.rows(), t, y);
+          }
+        }
+        if (!low.gradients().isEmpty()) { // others will use the room before backward
+          beside.ifPresent(made -> Cast.run(made, low.t()));
+        }
       }
     }
   }
@@ -53,9 +62,11 @@ public record LoraLinear(Weight weight, Optional<Matrix> bias) {
   public void backward(Matrix dy, Matrix x, Delta delta, Matrix dx) {
     switch (delta) {
       case Delta.None() -> MatMul.backward(dy, weight, dx);
-      case LowRank(var rows, var grads, var t, var u, Mask.Off()) ->
-          LoraMatMul.backward(dy, x, t, weight, rows, grads, u, dx);
-      case LowRank(var rows, var grads, var t, var u, Mask.On mask) -> {
+      case LowRank(var rows, var grads, var t, var u, var room, Mask.Off()) -> {
+        Matrix near = room.beside(dy, u.cols()).orElse(u);
+        LoraMatMul.backward(dy, x, t, weight, rows, grads, near, dx);
+      }
+      case LowRank(var rows, var grads, var t, var u, _, Mask.On mask) -> {
         mask.forward(x);
         LoraMatMul.backwardDropped(
             dy, mask.dropped(), t, weight, rows, grads, u, dx, mask.dDropped());

@@ -1,5 +1,10 @@
 package io.gatun.runtime.model;
 
+import static io.gatun.runtime.model.Projection.DOWN;
+import static io.gatun.runtime.model.Projection.OUTPUT;
+import static io.gatun.runtime.model.Projection.QKV;
+import static io.gatun.runtime.model.Projection.UP;
+
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 
@@ -61,10 +66,10 @@ final class BlockActivations {
 
   /** Enters what one block keeps. */
   static void plan(SliceTable table, String block, PassShape s, DecoderConfig c) {
-    table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
-    table.add(block + "o", s.dtype(), s.tokens(), c.queryCols());
+    table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(QKV));
+    table.add(block + "o", s.dtype(), s.tokens(), c.queryCols(), s.room(OUTPUT));
     table.add(block + "h", s.dtype(), s.tokens(), c.hidden());
-    table.add(block + "gu", s.dtype(), s.tokens(), c.outputCols(Projection.UP));
+    table.add(block + "gu", s.dtype(), s.tokens(), c.outputCols(UP), s.gradientRoom(UP));
     table.add(block + "lse", DType.F32, s.tokens(), c.heads());
     table.add(block + "rstdX", DType.F32, s.tokens(), 1);
     table.add(block + "rstdH", DType.F32, s.tokens(), 1);
@@ -83,7 +88,7 @@ final class BlockActivations {
 
   /** Enters what all blocks share. */
   static void planShared(SliceTable table, PassShape s, DecoderConfig c) {
-    table.add("a", s.dtype(), s.tokens(), c.hidden());
-    table.add("f", s.dtype(), s.tokens(), c.feedForward());
+    table.add("a", s.dtype(), s.tokens(), c.hidden(), s.room(QKV, UP));
+    table.add("f", s.dtype(), s.tokens(), c.feedForward(), s.room(DOWN));
   }
 }

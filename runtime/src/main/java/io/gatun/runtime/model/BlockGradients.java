@@ -1,5 +1,9 @@
 package io.gatun.runtime.model;
 
+import static io.gatun.runtime.model.Projection.DOWN;
+import static io.gatun.runtime.model.Projection.OUTPUT;
+import static io.gatun.runtime.model.Projection.QKV;
+
 import io.gatun.kernels.Matrix;
 
 /**
@@ -37,13 +41,14 @@ final class BlockGradients {
 
   /** Enters all of them. */
   static void plan(SliceTable table, PassShape s, DecoderConfig c) {
-    table.add("dx", s.dtype(), s.tokens(), c.hidden());
+    int room = s.gradientRoom(DOWN, OUTPUT);
+    table.add("dx", s.dtype(), s.tokens(), c.hidden(), c.sandwichNorms() ? 0 : room);
     if (c.sandwichNorms()) {
-      table.add("dp", s.dtype(), s.tokens(), c.hidden());
+      table.add("dp", s.dtype(), s.tokens(), c.hidden(), room);
     }
     table.add("df", s.dtype(), s.tokens(), c.feedForward());
     table.add("da", s.dtype(), s.tokens(), c.hidden());
     table.add("do", s.dtype(), s.tokens(), c.queryCols());
-    table.add("dqkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
+    table.add("dqkv", s.dtype(), s.tokens(), c.outputCols(QKV), s.gradientRoom(QKV));
   }
 }

@@ -247,6 +247,7 @@ final class ClassifierHead {
         gradients,
         t,
         u,
+        Delta.Room.NONE,
         mask.orElseGet(Delta.Mask.Off::new));
   }
 

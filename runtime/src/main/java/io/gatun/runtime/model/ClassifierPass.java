@@ -64,6 +64,7 @@ public final class ClassifierPass {
   private static PassShape shape(
       Classifier classifier, LoraAdapter adapter, int maxTokens, int keptBlocks) {
     return new PassShape(
+        classifier.device().kind(),
         classifier.config(),
         classifier.compute(),
         maxTokens,

@@ -41,6 +41,7 @@ public final class DecodePass {
       Decoder decoder, KvCache cache, List<LoraAdapter> adapters, int maxTokens, Arena arena) {
     var shape =
         new PassShape(
+            decoder.device().kind(),
             decoder.config(),
             decoder.compute(),
             maxTokens,

@@ -1,5 +1,10 @@
 package io.gatun.runtime.model;
 
+import static io.gatun.runtime.model.Projection.DOWN;
+import static io.gatun.runtime.model.Projection.OUTPUT;
+import static io.gatun.runtime.model.Projection.QKV;
+import static io.gatun.runtime.model.Projection.UP;
+
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 
@@ -50,8 +55,8 @@ final class EncoderActivations {
 
   /** Enters what one block keeps. */
   static void plan(SliceTable table, String block, PassShape s, EncoderConfig c) {
-    table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
-    table.add(block + "o", s.dtype(), s.tokens(), c.hidden());
+    table.add(block + "qkv", s.dtype(), s.tokens(), c.outputCols(QKV));
+    table.add(block + "o", s.dtype(), s.tokens(), c.hidden(), s.room(OUTPUT));
     table.add(block + "p", s.dtype(), s.tokens(), c.hidden());
     table.add(block + "u", s.dtype(), s.tokens(), c.feedForward());
     table.add(block + "d", s.dtype(), s.tokens(), c.hidden());
@@ -64,7 +69,7 @@ final class EncoderActivations {
 
   /** Enters what all blocks share. */
   static void planShared(SliceTable table, PassShape s, EncoderConfig c) {
-    table.add("h", s.dtype(), s.tokens(), c.hidden());
-    table.add("f", s.dtype(), s.tokens(), c.feedForward());
+    table.add("h", s.dtype(), s.tokens(), c.hidden(), s.room(UP));
+    table.add("f", s.dtype(), s.tokens(), c.feedForward(), s.room(DOWN));
   }
 }

@@ -1,5 +1,10 @@
 package io.gatun.runtime.model;
 
+import static io.gatun.runtime.model.Projection.DOWN;
+import static io.gatun.runtime.model.Projection.OUTPUT;
+import static io.gatun.runtime.model.Projection.QKV;
+import static io.gatun.runtime.model.Projection.UP;
+
 import io.gatun.kernels.Matrix;
 
 /** Gradients inside an encoder's block, shared by all blocks. */
@@ -27,10 +32,11 @@ final class EncoderGradients {
 
   /** Enters all of them. */
   static void plan(SliceTable table, PassShape s, EncoderConfig c) {
-    table.add("dx", s.dtype(), s.tokens(), c.hidden());
-    table.add("df", s.dtype(), s.tokens(), c.feedForward());
-    table.add("da", s.dtype(), s.tokens(), c.hidden());
+    int room = s.gradientRoom(DOWN, OUTPUT);
+    table.add("dx", s.dtype(), s.tokens(), c.hidden(), room);
+    table.add("df", s.dtype(), s.tokens(), c.feedForward(), s.gradientRoom(UP));
+    table.add("da", s.dtype(), s.tokens(), c.hidden(), room);
     table.add("do", s.dtype(), s.tokens(), c.hidden());
-    table.add("dqkv", s.dtype(), s.tokens(), c.outputCols(Projection.QKV));
+    table.add("dqkv", s.dtype(), s.tokens(), c.outputCols(QKV), s.gradientRoom(QKV));
   }
 }

@@ -36,6 +36,7 @@ public final class EvalPass {
       Decoder decoder, List<LoraAdapter> adapters, int maxTokens, Arena arena) {
     var shape =
         new PassShape(
+            decoder.device().kind(),
             decoder.config(),
             decoder.compute(),
             maxTokens,

@@ -103,7 +103,12 @@ final class Pass {
     Matrix t = memory.matrix(memory.block(layer) + projection, tokens, rank);
     Matrix u = adapters.training().isPresent() ? memory.matrix("u", tokens, rank) : t;
     return new Delta.LowRank(
-        factors, adapters.gradients(layer, projection), t, u, mask(layer, projection));
+        factors,
+        adapters.gradients(layer, projection),
+        t,
+        u,
+        memory.slab()::beside,
+        mask(layer, projection));
   }
 
   private Delta.Mask mask(int layer, Projection projection) {

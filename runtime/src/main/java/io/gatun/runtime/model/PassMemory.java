@@ -24,8 +24,9 @@ record PassMemory(PassShape shape, Slab slab) {
     table.addInts("ids", s.tokens());
     table.addInts("tokenIndex", s.tokens());
     table.addInts("segments", (s.tokens() + 1) * Segments.TABLE_COLUMNS);
+    int room = s.config().backbone() instanceof EncoderConfig ? s.room(Projection.QKV) : 0;
     for (int i = 0; i < s.residuals(); i++) {
-      table.add("x" + i, s.dtype(), s.tokens(), s.config().hidden());
+      table.add("x" + i, s.dtype(), s.tokens(), s.config().hidden(), room);
     }
     switch (s.config().backbone()) {
       case DecoderConfig c -> DecoderPass.plan(table, s, c);

@@ -1,7 +1,9 @@
 package io.gatun.runtime.model;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.runtime.adapter.LoraAdapter;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +11,7 @@ import java.util.Map;
 /**
  * How much a pass must hold at most.
  *
+ * @param on the kind of device
  * @param config the model
  * @param dtype compute type
  * @param tokens most tokens at a time
@@ -22,6 +25,7 @@ import java.util.Map;
  * @param backward whether there is a backward
  */
 record PassShape(
+    Device.Kind on,
     BaseConfig config,
     DType dtype,
     int tokens,
@@ -53,6 +57,19 @@ record PassShape(
     }
     ranks.values().removeIf(rank -> rank == 0);
     return ranks;
+  }
+
+  /** Columns to keep free beside what these products read: a GPU finds x and t in one there. */
+  int room(Projection... products) {
+    return switch (on) {
+      case CPU -> 0;
+      case CUDA -> Arrays.stream(products).mapToInt(p -> ranks.getOrDefault(p, 0)).max().orElse(0);
+    };
+  }
+
+  /** The same beside the gradient of what they give, for u; dropout keeps dy and u apart. */
+  int gradientRoom(Projection... products) {
+    return backward && !dropout ? room(products) : 0;
   }
 
   int maxRank() {

@@ -32,6 +32,7 @@ public final class PredictPass {
       Classifier classifier, List<LoraAdapter> adapters, int maxTokens, Arena arena) {
     var shape =
         new PassShape(
+            classifier.device().kind(),
             classifier.config(),
             classifier.compute(),
             maxTokens,

@@ -4,9 +4,11 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import java.lang.foreign.Arena;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A table of named slices of one allocation. The table alone tells how much memory a run needs; the
@@ -14,8 +16,10 @@ import java.util.Map;
  */
 public final class SliceTable {
   private static final int ALIGNMENT = 64;
+  private static final int LINE = 128; // bytes on which rows start that have room beside them
 
   private final Map<String, Slice> slices = new LinkedHashMap<>();
+  private final Map<Long, Slice> roomy = new HashMap<>(); // by offset
   private long bytes;
 
   /** An empty table. */
@@ -28,26 +32,46 @@ public final class SliceTable {
    * @param dtype element type; integers count as F32
    * @param rows the most rows it will have
    * @param cols columns
+   * @param room columns kept free to the right of them
    * @param offset bytes before it
    */
-  public record Slice(String name, DType dtype, int rows, int cols, long offset) {
+  public record Slice(String name, DType dtype, int rows, int cols, int room, long offset) {
+    /**
+     * Elements from a row to the next.
+     *
+     * @return the columns; where there is room, whole lines
+     */
+    public int stride() {
+      int line = LINE / dtype.bytes();
+      return room == 0 ? cols : Math.ceilDiv(cols + room, line) * line;
+    }
+
     /**
      * Size.
      *
      * @return bytes
      */
     public long bytes() {
-      return Matrix.bytes(dtype, rows, cols);
+      return Matrix.bytes(dtype, rows, stride());
     }
   }
 
   /** Adds a slice at the end. */
   void add(String name, DType dtype, int rows, int cols) {
-    var slice = new Slice(name, dtype, rows, cols, bytes);
+    add(name, dtype, rows, cols, 0);
+  }
+
+  /** Adds a slice with so many columns of room beside its own. */
+  void add(String name, DType dtype, int rows, int cols, int room) {
+    long offset = room == 0 ? bytes : Math.ceilDiv(bytes, LINE) * LINE;
+    var slice = new Slice(name, dtype, rows, cols, room, offset);
     if (slices.putIfAbsent(name, slice) != null) {
       throw new IllegalArgumentException("slice " + name + " is in the table twice");
     }
-    bytes = Math.ceilDiv(bytes + slice.bytes(), ALIGNMENT) * ALIGNMENT;
+    if (room > 0) {
+      roomy.put(offset, slice);
+    }
+    bytes = Math.ceilDiv(offset + slice.bytes(), ALIGNMENT) * ALIGNMENT;
   }
 
   /** Adds room for integers. */
@@ -76,6 +100,11 @@ public final class SliceTable {
   /** Allocates the whole table. */
   Slab allocate(Device device, String name, Arena arena) {
     return new Slab(this, device.allocate(name, bytes, arena));
+  }
+
+  /** The slice that begins at an offset and has room. */
+  Optional<Slice> roomy(long offset) {
+    return Optional.ofNullable(roomy.get(offset));
   }
 
   Slice slice(String name) {

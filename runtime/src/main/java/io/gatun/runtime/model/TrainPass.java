@@ -1,6 +1,7 @@
 package io.gatun.runtime.model;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.ActiveAdapters.Training;
 import io.gatun.runtime.adapter.AdapterGradients;
@@ -66,6 +67,7 @@ public final class TrainPass {
   /**
    * The memory that {@link #allocate} would take for a model that is not there.
    *
+   * @param on the kind of device
    * @param config its shape
    * @param compute type of its activations
    * @param lora what would be trained
@@ -74,15 +76,21 @@ public final class TrainPass {
    * @return names and sizes
    */
   public static SliceTable memory(
-      DecoderConfig config, DType compute, LoraConfig lora, int maxTokens, int keptBlocks) {
+      Device.Kind on,
+      DecoderConfig config,
+      DType compute,
+      LoraConfig lora,
+      int maxTokens,
+      int keptBlocks) {
     var ranks = AdapterSize.of(lora, config).ranks();
     return PassMemory.plan(
-        shape(config, compute, ranks, lora.dropout() > 0, maxTokens, keptBlocks));
+        shape(on, config, compute, ranks, lora.dropout() > 0, maxTokens, keptBlocks));
   }
 
   private static PassShape shape(
       Decoder decoder, LoraAdapter adapter, int maxTokens, int keptBlocks) {
     return shape(
+        decoder.device().kind(),
         decoder.config(),
         decoder.compute(),
         PassShape.ranks(List.of(adapter)),
@@ -92,6 +100,7 @@ public final class TrainPass {
   }
 
   private static PassShape shape(
+      Device.Kind on,
       DecoderConfig config,
       DType compute,
       Map<Projection, Integer> ranks,
@@ -99,6 +108,7 @@ public final class TrainPass {
       int maxTokens,
       int keptBlocks) {
     return new PassShape(
+        on,
         config,
         compute,
         maxTokens,

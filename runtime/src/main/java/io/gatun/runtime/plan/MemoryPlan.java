@@ -62,10 +62,10 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
     sizes.put("adapter.gradients", adapter);
     sizes.put("optimizer.first-moment", adapter);
     sizes.put("optimizer.second-moment", adapter);
-    var pass = TrainPass.memory(config, compute, lora, tokens, keptBlocks);
+    var pass = TrainPass.memory(on, config, compute, lora, tokens, keptBlocks);
     sizes.put("run.activations", pass.bytes());
     var weights = frozen(config, format, size.ranks());
-    sizes.putAll(TrainingScratch.of(on, compute, tokens, lora.dropout() > 0, weights));
+    sizes.putAll(TrainingScratch.of(on, compute, tokens, weights));
     return new MemoryPlan(sizes);
   }
 

@@ -1,6 +1,7 @@
 package io.gatun.runtime.plan;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
@@ -25,7 +26,10 @@ import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A training takes what its plan told, to the byte and name by name. */
+/**
+ * A training takes what its plan told, to the byte and name by name. There is no operand put
+ * together from parts among it: ranks are made beside what they are multiplied with.
+ */
 class MemoryPlanTest {
   private static final long SEED = 5;
   private static final int MOST = 40; // tokens of a micro-batch
@@ -80,6 +84,7 @@ class MemoryPlanTest {
       Training.run(decoder, adapter, rows(MOST, FEW), plan, _ -> live.add(device.memory()));
       assertEquals(told.byName(), live.getLast().byName());
       assertEquals(told.bytes(), live.getLast().peak());
+      assertFalse(told.byName().containsKey("device.operand"));
     }
   }
 
