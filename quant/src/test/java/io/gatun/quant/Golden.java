@@ -1,8 +1,13 @@
 package io.gatun.quant;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.gatun.kernels.Device;
+import io.gatun.kernels.ops.Devices;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -86,11 +91,27 @@ public final class Golden {
     void run(Case c) throws Exception;
   }
 
+  /** The same on a device; what the case leaves alive in memory of the device fails it. */
+  public interface DeviceCheck {
+    void run(Case c, Device device, Arena arena) throws Exception;
+  }
+
   /** The cases of one kind, the default root's first. */
   public record Cases(String kind, List<Case> list) {
     /** The cases of this list for which the condition holds. */
     public Cases where(Predicate<Case> condition) {
       return new Cases(kind, list.stream().filter(condition).toList());
+    }
+
+    /** Runs every case at a place, each in its own arena; see {@link #run}. */
+    public void on(Devices.Place place, DeviceCheck check) {
+      place.run((device, whole) ->
+          run(c -> {
+            try (Arena arena = Arena.ofConfined()) {
+              check.run(c, device, arena);
+            }
+            assertEquals(0, device.memory().allocated(), "live bytes after the case");
+          }));
     }
 
     /**

@@ -48,6 +48,16 @@ public final class Devices {
   }
 
   /**
+   * Fewer devices, for tests of whole models: every variant once, and the GPU or the emulator.
+   *
+   * @return variants with two threads, and the GPU
+   */
+  public static Stream<Place> eachOnce() {
+    var variants = Arrays.stream(CpuVariant.values()).map(v -> new Choice(v, 2));
+    return Stream.concat(variants, Stream.of(new Gpu()));
+  }
+
+  /**
    * Runs a test on the emulator alone, which can be asked what a launch moves ({@link Traffic});
    * skips it elsewhere.
    *

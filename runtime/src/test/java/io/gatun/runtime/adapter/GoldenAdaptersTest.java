@@ -9,6 +9,7 @@ import io.gatun.kernels.Device;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.ops.AdamW;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.kernels.ops.SquaredNorm;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
@@ -28,8 +29,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
@@ -42,42 +44,46 @@ class GoldenAdaptersTest {
 
   @TempDir Path folder;
 
-  @Test
-  void peft() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(c -> !isClassifier(c))
-        .run(c -> {
-          var name = json(c.file("adapter_config.json")).path("base_model_name_or_path");
-          var base = c.resolve(name.asString(""));
-          GoldenModelsTest.onEachVariant((device, arena) -> {
-            var decoder = GoldenModelsTest.load(base, WeightFormat.f32(), DType.F32, device, arena);
-            var adapter = load(c.path(), decoder, arena);
-            var io = new TensorFile(c.file("io.safetensors"), arena);
-            compare(decoder, Optional.of(adapter), io, "logits", "logits", arena);
-            compare(decoder, Optional.empty(), io, "logits_base", "logits", arena);
-            var merged = decoder.merged(adapter, WeightFormat.f32(), arena);
-            compare(merged, Optional.empty(), io, "logits_merged", "merged", arena);
-            checkMergedFiles(base, adapter, "merged.", "", io, arena);
-            checkTraining(decoder, adapter, io, arena);
-          });
-        });
+        .on(
+            place,
+            (c, device, arena) -> {
+              var name = json(c.file("adapter_config.json")).path("base_model_name_or_path");
+              var base = c.resolve(name.asString(""));
+              var decoder =
+                  GoldenModelsTest.load(base, WeightFormat.f32(), DType.F32, device, arena);
+              var adapter = load(c.path(), decoder, arena);
+              var io = new TensorFile(c.file("io.safetensors"), arena);
+              compare(decoder, Optional.of(adapter), io, "logits", "logits", arena);
+              compare(decoder, Optional.empty(), io, "logits_base", "logits", arena);
+              var merged = decoder.merged(adapter, WeightFormat.f32(), arena);
+              compare(merged, Optional.empty(), io, "logits_merged", "merged", arena);
+              checkMergedFiles(base, adapter, "merged.", "", io, arena);
+              checkTraining(decoder, adapter, io, arena);
+            });
   }
 
   static boolean isClassifier(Golden.Case c) {
     return json(c.file("adapter_config.json")).path("task_type").asString("").equals("SEQ_CLS");
   }
 
-  @Test
-  void qlora() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void qlora(Devices.Place place) {
     Golden.folders("qlora", "io.safetensors")
-        .run(c ->
-            GoldenModelsTest.onEachVariant((device, arena) -> {
+        .on(
+            place,
+            (c, device, arena) -> {
               if (Files.exists(c.file("case.json"))) {
                 checkQlora(c, device, arena);
               } else {
                 checkStoredInFourBit(c, device, arena);
               }
-            }));
+            });
   }
 
   /** A bitsandbytes checkpoint. */

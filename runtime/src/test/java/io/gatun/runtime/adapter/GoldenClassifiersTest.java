@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
@@ -25,8 +26,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Classifiers of transformers and their adapters of PEFT, heads included: logits, loss, every
@@ -35,12 +37,14 @@ import org.junit.jupiter.api.io.TempDir;
 class GoldenClassifiersTest {
   @TempDir Path folder;
 
-  @Test
-  void models() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void models(Devices.Place place) {
     Golden.folders("models", "config.json")
         .where(GoldenModelsTest::isClassifier)
-        .run(c ->
-            GoldenModelsTest.onEachVariant((device, arena) -> {
+        .on(
+            place,
+            (c, device, arena) -> {
               var io = new TensorFile(c.file("io.safetensors"), arena);
               var checkpoint = Checkpoint.open(c.path(), arena);
               var golden = GoldenClassifier.of(io, checkpoint, Labels.of(checkpoint).size());
@@ -53,45 +57,49 @@ class GoldenClassifiersTest {
                   load(checkpoint, golden, WeightFormat.bf16(), DType.BF16, device, arena);
               var near = predict(rounded, Optional.empty(), golden, arena);
               compare("logits", io, near, "bf16.logits");
-            }));
+            });
   }
 
-  @Test
-  void peft() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(GoldenAdaptersTest::isClassifier)
-        .run(c -> {
-          var name = GoldenAdaptersTest.json(c.file("adapter_config.json"));
-          var base = c.resolve(name.path("base_model_name_or_path").asString(""));
-          GoldenModelsTest.onEachVariant((device, arena) -> check(c, base, device, arena));
-        });
+        .on(
+            place,
+            (c, device, arena) -> {
+              var name = GoldenAdaptersTest.json(c.file("adapter_config.json"));
+              var base = c.resolve(name.path("base_model_name_or_path").asString(""));
+              check(c, base, device, arena);
+            });
   }
 
   /** Losses in training, under masks of ours in the places where transformers drops. */
-  @Test
-  void dropout() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void dropout(Devices.Place place) {
     Golden.files("dropout", "*.json")
-        .run(c -> {
-          var json = GoldenAdaptersTest.json(c.path());
-          Path folder = c.resolve(json.path("adapter").asString(""));
-          var config = GoldenAdaptersTest.json(folder.resolve("adapter_config.json"));
-          Path base = c.resolve(config.path("base_model_name_or_path").asString(""));
-          GoldenModelsTest.onEachVariant((device, arena) -> {
-            var io = new TensorFile(folder.resolve("io.safetensors"), arena);
-            var checkpoint = Checkpoint.open(base, arena);
-            int count = Math.toIntExact(io.shape("logits").get(1));
-            var golden = GoldenClassifier.of(io, checkpoint, count);
-            var model = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
-            var adapter = LoraAdapter.load(folder, model, arena);
-            var batch = ClassifierBatch.pack(placed(golden.rows()));
-            var pass = ClassifierPass.allocate(model, adapter, batch.tokens(), 0, arena);
-            for (int step = 1; step <= json.path("losses").size(); step++) {
-              double loss = pass.run(batch, json.path("seed").asLong(), step).mean();
-              double expected = json.path("losses").path(step - 1).asDouble();
-              assertEquals(expected, loss, Golden.tolerance("loss"), "loss " + step);
-            }
-          });
-        });
+        .on(
+            place,
+            (c, device, arena) -> {
+              var json = GoldenAdaptersTest.json(c.path());
+              Path folder = c.resolve(json.path("adapter").asString(""));
+              var config = GoldenAdaptersTest.json(folder.resolve("adapter_config.json"));
+              Path base = c.resolve(config.path("base_model_name_or_path").asString(""));
+              var io = new TensorFile(folder.resolve("io.safetensors"), arena);
+              var checkpoint = Checkpoint.open(base, arena);
+              int count = Math.toIntExact(io.shape("logits").get(1));
+              var golden = GoldenClassifier.of(io, checkpoint, count);
+              var model = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
+              var adapter = LoraAdapter.load(folder, model, arena);
+              var batch = ClassifierBatch.pack(placed(golden.rows()));
+              var pass = ClassifierPass.allocate(model, adapter, batch.tokens(), 0, arena);
+              for (int step = 1; step <= json.path("losses").size(); step++) {
+                double loss = pass.run(batch, json.path("seed").asLong(), step).mean();
+                double expected = json.path("losses").path(step - 1).asDouble();
+                assertEquals(expected, loss, Golden.tolerance("loss"), "loss " + step);
+              }
+            });
   }
 
   /** Each row behind the one before. */

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
-import io.gatun.kernels.Device.CpuVariant;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
@@ -14,29 +14,31 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The golden models: logits, hidden states and losses of every family, on every variant of the CPU
- * kernels.
+ * kernels and on a GPU.
  */
 public class GoldenModelsTest {
 
-  @Test
-  void models() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void models(Devices.Place place) {
     Golden.folders("models", "config.json")
         .where(c -> !isClassifier(c))
-        .run(c -> {
-          onEachVariant((device, arena) -> {
-            var io = new TensorFile(c.file("io.safetensors"), arena);
-            var decoder = load(c.path(), WeightFormat.f32(), DType.F32, device, arena);
-            checkAll(decoder, io, arena);
-            var rounded = load(c.path(), WeightFormat.bf16(), DType.BF16, device, arena);
-            checkRounded(rounded, io, arena);
-          });
-        });
+        .on(
+            place,
+            (c, device, arena) -> {
+              var io = new TensorFile(c.file("io.safetensors"), arena);
+              var decoder = load(c.path(), WeightFormat.f32(), DType.F32, device, arena);
+              checkAll(decoder, io, arena);
+              var rounded = load(c.path(), WeightFormat.bf16(), DType.BF16, device, arena);
+              checkRounded(rounded, io, arena);
+            });
   }
 
   /** Whether a case is a classifier, by what its config.json says. */
@@ -47,16 +49,18 @@ public class GoldenModelsTest {
     }
   }
 
-  @Test
-  void gguf() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  void gguf(Devices.Place place) {
     Golden.files("gguf", "*.gguf")
         .where(c -> Files.exists(io(c.path())))
-        .run(c ->
-            onEachVariant((device, arena) -> {
+        .on(
+            place,
+            (c, device, arena) -> {
               var io = new TensorFile(io(c.path()), arena);
               var decoder = load(c.path(), WeightFormat.f32(), DType.F32, device, arena);
               checkLogits(decoder, io, "", arena, Golden.tolerance("logits"));
-            }));
+            });
   }
 
   @Test
@@ -86,17 +90,6 @@ public class GoldenModelsTest {
       return Decoder.load(Checkpoint.open(path, arena), format, compute, device, arena);
     } catch (UnsupportedException e) {
       throw new Golden.Refused(e.getMessage());
-    }
-  }
-
-  public static void onEachVariant(BiConsumer<Device, Arena> test) {
-    for (var variant : CpuVariant.available()) {
-      try (Device device = Device.cpu(2, variant)) {
-        try (Arena arena = Arena.ofConfined()) {
-          test.accept(device, arena);
-        }
-        assertEquals(0, device.memory().allocated(), "live bytes after the test");
-      }
     }
   }
 
