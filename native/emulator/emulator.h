@@ -87,6 +87,7 @@ struct Allocation : Region {
   std::string name;
   bool live = true, pinned = false, touched = false;
   bool pending = false, freeing = false;     // stream-ordered: not yet allocated, about to be freed
+  u64 touched_from = 0, touched_to = 0;      // where the launch that runs did
   u32 born = 0;                              // epoch of the operation that allocated it
   std::vector<u32> users;                    // epochs of the operations that touched it
   Moved loads, stores;                       // by launches since emu_count

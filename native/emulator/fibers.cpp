@@ -146,7 +146,7 @@ void prepare_launch(const Launch& l) {
     dynamic_shared.shared = true;
   }
   for (auto a : touched) {
-    for (u64 i = 0; a->live && i < a->size; i++) a->shadow[i] &= ADDRESSABLE | DEFINED;
+    for (u64 i = a->touched_from; a->live && i < a->touched_to; i++) a->shadow[i] &= ADDRESSABLE | DEFINED;
     a->touched = false;
   }
   touched.clear();

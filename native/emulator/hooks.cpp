@@ -3,6 +3,8 @@
 // x86 and PTX do differently.
 #include "hooks.h"
 
+#include <algorithm>
+
 #include "fibers.h"
 
 namespace emulator {
@@ -14,12 +16,15 @@ void report(Region& r, u64 offset, int bytes, Access kind, const std::string& wh
   fail(ILLEGAL_ADDRESS, format("%s: %s of %d bytes at %s", what.c_str(), verb(kind), bytes, where(r, offset).c_str()), pc);
 }
 
-void count(Allocation& a, int bytes, int fresh, bool write) {
+void count(Allocation& a, u64 offset, int bytes, int fresh, bool write) {
   if (!a.touched) {
     a.touched = true;
+    a.touched_from = offset, a.touched_to = offset + bytes;
     touched.push_back(&a);
     use(&a);
   }
+  a.touched_from = std::min(a.touched_from, offset);
+  a.touched_to = std::max(a.touched_to, offset + bytes);
   Moved& moved = write ? a.stores : a.loads;
   moved.bytes += bytes, moved.once += fresh, moved.accesses++;
 }
@@ -52,7 +57,7 @@ void touch_global(Allocation& a, const void* p, int bytes, Access kind, void* pc
   const std::string problem = unusable(a);
   if (!problem.empty()) report(a, offset, bytes, kind, problem, pc);
   if (offset >= a.size) report(a, offset, bytes, kind, "out of bounds", pc);
-  count(a, bytes, touch(a, offset, bytes, kind, pc), writes(kind));
+  count(a, offset, bytes, touch(a, offset, bytes, kind, pc), writes(kind));
 }
 }  // namespace
 

@@ -1,13 +1,9 @@
 package io.gatun.quant;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
-import io.gatun.kernels.Device;
 import io.gatun.kernels.ops.Devices;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -91,11 +87,6 @@ public final class Golden {
     void run(Case c) throws Exception;
   }
 
-  /** The same on a device; what the case leaves alive in memory of the device fails it. */
-  public interface DeviceCheck {
-    void run(Case c, Device device, Arena arena) throws Exception;
-  }
-
   /** The cases of one kind, the default root's first. */
   public record Cases(String kind, List<Case> list) {
     /** The cases of this list for which the condition holds. */
@@ -103,15 +94,9 @@ public final class Golden {
       return new Cases(kind, list.stream().filter(condition).toList());
     }
 
-    /** Runs every case at a place, each in its own arena; see {@link #run}. */
-    public void on(Devices.Place place, DeviceCheck check) {
-      place.run((device, whole) ->
-          run(c -> {
-            try (Arena arena = Arena.ofConfined()) {
-              check.run(c, device, arena);
-            }
-            assertEquals(0, device.memory().allocated(), "live bytes after the case");
-          }));
+    /** The cases of this list, to be run on a device. */
+    public PlacedCases on(Devices.Place place) {
+      return new PlacedCases(this, place, Case::relative);
     }
 
     /**

@@ -49,22 +49,35 @@ class GoldenAdaptersTest {
   void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(c -> !isClassifier(c))
-        .on(
-            place,
-            (c, device, arena) -> {
-              var name = json(c.file("adapter_config.json")).path("base_model_name_or_path");
-              var base = c.resolve(name.asString(""));
-              var decoder =
-                  GoldenModelsTest.load(base, WeightFormat.f32(), DType.F32, device, arena);
-              var adapter = load(c.path(), decoder, arena);
-              var io = new TensorFile(c.file("io.safetensors"), arena);
-              compare(decoder, Optional.of(adapter), io, "logits", "logits", arena);
-              compare(decoder, Optional.empty(), io, "logits_base", "logits", arena);
-              var merged = decoder.merged(adapter, WeightFormat.f32(), arena);
-              compare(merged, Optional.empty(), io, "logits_merged", "merged", arena);
-              checkMergedFiles(base, adapter, "merged.", "", io, arena);
-              checkTraining(decoder, adapter, io, arena);
-            });
+        .on(place)
+        .sparing(GoldenAdaptersTest::architecture)
+        .run((c, device, arena) -> {
+          var base = base(c);
+          var decoder = GoldenModelsTest.load(base, WeightFormat.f32(), DType.F32, device, arena);
+          var adapter = load(c.path(), decoder, arena);
+          var io = new TensorFile(c.file("io.safetensors"), arena);
+          compare(decoder, Optional.of(adapter), io, "logits", "logits", arena);
+          compare(decoder, Optional.empty(), io, "logits_base", "logits", arena);
+          var merged = decoder.merged(adapter, WeightFormat.f32(), arena);
+          compare(merged, Optional.empty(), io, "logits_merged", "merged", arena);
+          checkMergedFiles(base, adapter, "merged.", "", io, arena);
+          checkTraining(decoder, adapter, io, arena);
+        });
+  }
+
+  /** The model of a case that is an adapter. */
+  static Path base(Golden.Case c) {
+    return base(c, c.path());
+  }
+
+  /** The model that an adapter's adapter_config.json names. */
+  static Path base(Golden.Case c, Path adapter) {
+    var config = json(adapter.resolve("adapter_config.json"));
+    return c.resolve(config.path("base_model_name_or_path").asString(""));
+  }
+
+  static String architecture(Golden.Case c) {
+    return GoldenModelsTest.architecture(base(c));
   }
 
   static boolean isClassifier(Golden.Case c) {
@@ -75,15 +88,14 @@ class GoldenAdaptersTest {
   @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
   void qlora(Devices.Place place) {
     Golden.folders("qlora", "io.safetensors")
-        .on(
-            place,
-            (c, device, arena) -> {
-              if (Files.exists(c.file("case.json"))) {
-                checkQlora(c, device, arena);
-              } else {
-                checkStoredInFourBit(c, device, arena);
-              }
-            });
+        .on(place)
+        .run((c, device, arena) -> {
+          if (Files.exists(c.file("case.json"))) {
+            checkQlora(c, device, arena);
+          } else {
+            checkStoredInFourBit(c, device, arena);
+          }
+        });
   }
 
   /** A bitsandbytes checkpoint. */

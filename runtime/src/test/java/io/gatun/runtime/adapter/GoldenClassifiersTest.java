@@ -42,22 +42,21 @@ class GoldenClassifiersTest {
   void models(Devices.Place place) {
     Golden.folders("models", "config.json")
         .where(GoldenModelsTest::isClassifier)
-        .on(
-            place,
-            (c, device, arena) -> {
-              var io = new TensorFile(c.file("io.safetensors"), arena);
-              var checkpoint = Checkpoint.open(c.path(), arena);
-              var golden = GoldenClassifier.of(io, checkpoint, Labels.of(checkpoint).size());
-              var exact = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
-              var result = predict(exact, Optional.empty(), golden, arena);
-              compare("logits", io, result, "logits");
-              double loss = io.floats("loss")[0];
-              assertEquals(loss, result.loss().mean(), Golden.tolerance("loss"), "loss");
-              var rounded =
-                  load(checkpoint, golden, WeightFormat.bf16(), DType.BF16, device, arena);
-              var near = predict(rounded, Optional.empty(), golden, arena);
-              compare("logits", io, near, "bf16.logits");
-            });
+        .on(place)
+        .sparing(GoldenModelsTest::architecture)
+        .run((c, device, arena) -> {
+          var io = new TensorFile(c.file("io.safetensors"), arena);
+          var checkpoint = Checkpoint.open(c.path(), arena);
+          var golden = GoldenClassifier.of(io, checkpoint, Labels.of(checkpoint).size());
+          var exact = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
+          var result = predict(exact, Optional.empty(), golden, arena);
+          compare("logits", io, result, "logits");
+          double loss = io.floats("loss")[0];
+          assertEquals(loss, result.loss().mean(), Golden.tolerance("loss"), "loss");
+          var rounded = load(checkpoint, golden, WeightFormat.bf16(), DType.BF16, device, arena);
+          var near = predict(rounded, Optional.empty(), golden, arena);
+          compare("logits", io, near, "bf16.logits");
+        });
   }
 
   @ParameterizedTest
@@ -65,13 +64,9 @@ class GoldenClassifiersTest {
   void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(GoldenAdaptersTest::isClassifier)
-        .on(
-            place,
-            (c, device, arena) -> {
-              var name = GoldenAdaptersTest.json(c.file("adapter_config.json"));
-              var base = c.resolve(name.path("base_model_name_or_path").asString(""));
-              check(c, base, device, arena);
-            });
+        .on(place)
+        .sparing(GoldenAdaptersTest::architecture)
+        .run(this::check);
   }
 
   /** Losses in training, under masks of ours in the places where transformers drops. */
@@ -79,27 +74,25 @@ class GoldenClassifiersTest {
   @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
   void dropout(Devices.Place place) {
     Golden.files("dropout", "*.json")
-        .on(
-            place,
-            (c, device, arena) -> {
-              var json = GoldenAdaptersTest.json(c.path());
-              Path folder = c.resolve(json.path("adapter").asString(""));
-              var config = GoldenAdaptersTest.json(folder.resolve("adapter_config.json"));
-              Path base = c.resolve(config.path("base_model_name_or_path").asString(""));
-              var io = new TensorFile(folder.resolve("io.safetensors"), arena);
-              var checkpoint = Checkpoint.open(base, arena);
-              int count = Math.toIntExact(io.shape("logits").get(1));
-              var golden = GoldenClassifier.of(io, checkpoint, count);
-              var model = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
-              var adapter = LoraAdapter.load(folder, model, arena);
-              var batch = ClassifierBatch.pack(placed(golden.rows()));
-              var pass = ClassifierPass.allocate(model, adapter, batch.tokens(), 0, arena);
-              for (int step = 1; step <= json.path("losses").size(); step++) {
-                double loss = pass.run(batch, json.path("seed").asLong(), step).mean();
-                double expected = json.path("losses").path(step - 1).asDouble();
-                assertEquals(expected, loss, Golden.tolerance("loss"), "loss " + step);
-              }
-            });
+        .on(place)
+        .run((c, device, arena) -> {
+          var json = GoldenAdaptersTest.json(c.path());
+          Path folder = c.resolve(json.path("adapter").asString(""));
+          var base = GoldenAdaptersTest.base(c, folder);
+          var io = new TensorFile(folder.resolve("io.safetensors"), arena);
+          var checkpoint = Checkpoint.open(base, arena);
+          int count = Math.toIntExact(io.shape("logits").get(1));
+          var golden = GoldenClassifier.of(io, checkpoint, count);
+          var model = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
+          var adapter = LoraAdapter.load(folder, model, arena);
+          var batch = ClassifierBatch.pack(placed(golden.rows()));
+          var pass = ClassifierPass.allocate(model, adapter, batch.tokens(), 0, arena);
+          for (int step = 1; step <= json.path("losses").size(); step++) {
+            double loss = pass.run(batch, json.path("seed").asLong(), step).mean();
+            double expected = json.path("losses").path(step - 1).asDouble();
+            assertEquals(expected, loss, Golden.tolerance("loss"), "loss " + step);
+          }
+        });
   }
 
   /** Each row behind the one before. */
@@ -113,9 +106,9 @@ class GoldenClassifiersTest {
     return placed;
   }
 
-  private void check(Golden.Case c, Path base, Device device, Arena arena) {
+  private void check(Golden.Case c, Device device, Arena arena) {
     var io = new TensorFile(c.file("io.safetensors"), arena);
-    var checkpoint = Checkpoint.open(base, arena);
+    var checkpoint = Checkpoint.open(GoldenAdaptersTest.base(c), arena);
     int count = Math.toIntExact(io.shape("logits").get(1));
     var golden = GoldenClassifier.of(io, checkpoint, count);
     var classifier = load(checkpoint, golden, WeightFormat.f32(), DType.F32, device, arena);
