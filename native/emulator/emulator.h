@@ -61,8 +61,9 @@ struct Times {
 extern Times times;
 enum Access { READ, WRITE, ATOMIC_READ, ATOMIC_WRITE };
 inline bool writes(Access a) { return a == WRITE || a == ATOMIC_WRITE; }
-// The stamp that an access is not ordered after, or null; notes the access.
-const Stamp* race(Cell& cell, Access access, bool shared);
+// The stamp that an access is not ordered after, in the first of the bytes that has one, or null; notes the access.
+const Stamp* race(Cell* cells, u64 bytes, Access access, bool shared);
+inline u64 byte_of(const Stamp* stamp, const Cell* cells) { return ((const u8*)stamp - (const u8*)cells) / sizeof(Cell); }
 std::string describe(const Stamp& stamp);
 void acquire(const void* location);
 void release(const void* location, bool keep);   // keep: what others released there stays (read-modify-write)

@@ -42,11 +42,10 @@ int touch(Region& r, u64 offset, int bytes, Access kind, void* pc) {
     fresh += !(s & mark);
     s |= set;
   }
-  for (int i = 0; i < bytes; i++) {
-    if (const Stamp* other = race(r.cells[offset + i], kind, r.shared)) {
-      const std::string by = describe(*other);
-      report(r, offset + i, bytes, kind, format("race with a %s by %s", other == &r.cells[offset + i].write ? "write" : "read", by.c_str()), pc);
-    }
+  if (const Stamp* other = race(r.cells + offset, bytes, kind, r.shared)) {
+    const u64 at = offset + byte_of(other, r.cells + offset);
+    const std::string by = describe(*other);
+    report(r, at, bytes, kind, format("race with a %s by %s", other == &r.cells[at].write ? "write" : "read", by.c_str()), pc);
   }
   return fresh;
 }

@@ -164,10 +164,12 @@ std::string check_range(u64 address, u64 bytes, bool write, const char* what) {
   use(a);
   for (u64 i = first; i < first + bytes; i++) {
     if (!write && !(a->shadow[i] & DEFINED)) return format("%s: uninitialised: read of byte %llu at %s", what, (unsigned long long)i, where(*a, i).c_str());
-    if (const Stamp* other = race(a->cells[i], write ? WRITE : READ, false))
-      return format("%s: race with %s: %s at %s", what, describe(*other).c_str(), kind, where(*a, i).c_str());
-    if (write) a->shadow[i] |= DEFINED;
   }
+  if (const Stamp* other = race(a->cells + first, bytes, write ? WRITE : READ, false)) {
+    const u64 at = first + byte_of(other, a->cells + first);
+    return format("%s: race with %s: %s at %s", what, describe(*other).c_str(), kind, where(*a, at).c_str());
+  }
+  for (u64 i = first; write && i < first + bytes; i++) a->shadow[i] |= DEFINED;
   return "";
 }
 

@@ -81,7 +81,6 @@ void join(Stamp& s, u32 base, u16 flags) {
   }
   s = mine(flags);
 }
-}  // namespace
 
 const Stamp* race(Cell& cell, Access access, bool shared) {
   const u32 base = shared ? times.block : times.ordered_below;  // the shared memory of another block is other memory
@@ -105,6 +104,22 @@ const Stamp* race(Cell& cell, Access access, bool shared) {
       if (after_atomics) join(cell.write, base, kAtomic);
       else cell.write = mine(kAtomic);
       break;
+  }
+  return nullptr;
+}
+}  // namespace
+
+// Most often all bytes were last touched together: what is the case for one is then the case for the next.
+const Stamp* race(Cell* cells, u64 bytes, Access access, bool shared) {
+  Cell before, after;
+  for (u64 i = 0; i < bytes; i++) {
+    if (i > 0 && memcmp(&cells[i], &before, sizeof before) == 0) {
+      cells[i] = after;
+      continue;
+    }
+    before = cells[i];
+    if (const Stamp* other = race(cells[i], access, shared)) return other;
+    after = cells[i];
   }
   return nullptr;
 }
