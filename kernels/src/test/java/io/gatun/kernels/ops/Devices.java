@@ -48,13 +48,22 @@ public final class Devices {
   }
 
   /**
-   * Fewer devices, for tests of whole models: every variant once, and the GPU or the emulator.
+   * Fewer devices, for tests of whole models: every variant with two threads, and the GPU.
    *
-   * @return variants with two threads, and the GPU
+   * @return variants, and the GPU
    */
-  public static Stream<Place> eachOnce() {
+  public static Stream<Place> variantsAndCuda() {
     var variants = Arrays.stream(CpuVariant.values()).map(v -> new Choice(v, 2));
     return Stream.concat(variants, Stream.of(new Gpu()));
+  }
+
+  /**
+   * One of each kind: the strongest variant with two threads, and the GPU.
+   *
+   * @return a CPU and a GPU
+   */
+  public static Stream<Place> cpuAndCuda() {
+    return Stream.of(new Choice(CpuVariant.available().getLast(), 2), new Gpu());
   }
 
   /**

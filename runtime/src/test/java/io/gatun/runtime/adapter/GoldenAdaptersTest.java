@@ -45,7 +45,7 @@ class GoldenAdaptersTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(c -> !isClassifier(c))
@@ -85,7 +85,7 @@ class GoldenAdaptersTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void qlora(Devices.Place place) {
     Golden.folders("qlora", "io.safetensors")
         .on(place)

@@ -38,7 +38,7 @@ class GoldenClassifiersTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void models(Devices.Place place) {
     Golden.folders("models", "config.json")
         .where(GoldenModelsTest::isClassifier)
@@ -60,7 +60,7 @@ class GoldenClassifiersTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void peft(Devices.Place place) {
     Golden.folders("peft", "adapter_config.json")
         .where(GoldenAdaptersTest::isClassifier)
@@ -71,7 +71,7 @@ class GoldenClassifiersTest {
 
   /** Losses in training, under masks of ours in the places where transformers drops. */
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void dropout(Devices.Place place) {
     Golden.files("dropout", "*.json")
         .on(place)

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.kernels.DType;
-import io.gatun.kernels.Device;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.LoraAdapter;
@@ -18,14 +18,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.ObjectMapper;
 
 /** Decoding with a cache gives the logits of whole sequences. */
 class DecodePassTest {
-  private static final List<String> MODELS =
-      List.of("tiny_llama", "tiny_mistral_sw", "tiny_qwen2", "tiny_qwen3", "tiny_gemma2");
-
   private static float[] whole(Decoder decoder, int[] ids, Optional<LoraAdapter> adapter) {
     try (Arena arena = Arena.ofConfined()) {
       var pass = EvalPass.allocate(decoder, adapter.stream().toList(), ids.length, arena);
@@ -39,20 +37,19 @@ class DecodePassTest {
     return IntStream.concat(IntStream.of(a), IntStream.of(b)).toArray();
   }
 
-  @Test
-  void piecesAndBatchesGiveTheLogitsOfWholeSequences() {
-    for (var model : MODELS) {
-      try (Device device = Device.cpu();
-          Arena arena = Arena.ofConfined()) {
-        var decoder = TinyModel.load(model, DType.F32, device, arena);
-        var adapter = Optional.of(TinyModel.adapter(decoder, 0, arena));
-        var rows = TinyModel.rows(9, 0, 12, 17, 5);
-        var prefix = TinyModel.rows(10, 0, 9).getFirst().ids();
-        var adapters = List.of(adapter, Optional.<LoraAdapter>empty(), adapter);
-        decode(model, decoder, rows, adapters, new int[0], arena);
-        decode(model, decoder, rows, List.of(adapter, adapter, adapter), prefix, arena);
-      }
-    }
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void piecesAndBatchesGiveTheLogitsOfWholeSequences(Devices.Place place) {
+    new TinyModel.Each(TinyModel.DECODERS, place)
+        .run((model, device, arena) -> {
+          var decoder = TinyModel.load(model, DType.F32, device, arena);
+          var adapter = Optional.of(TinyModel.adapter(decoder, 0, arena));
+          var rows = TinyModel.rows(9, 0, 12, 17, 5);
+          var prefix = TinyModel.rows(10, 0, 9).getFirst().ids();
+          var adapters = List.of(adapter, Optional.<LoraAdapter>empty(), adapter);
+          decode(model, decoder, rows, adapters, new int[0], arena);
+          decode(model, decoder, rows, List.of(adapter, adapter, adapter), prefix, arena);
+        });
   }
 
   /** Feeds a prefix, then prompts in pieces of different lengths, then token after token. */
@@ -96,14 +93,14 @@ class DecodePassTest {
     }
   }
 
-  @Test
-  void greedyTextOfTheGoldenModel() throws IOException {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void greedyTextOfTheGoldenModel(Devices.Place place) throws IOException {
     var golden =
         new ObjectMapper().readTree(Files.readString(Golden.file("models/tiny_llama/greedy.json")));
     int[] prompt = ints(golden.path("prompt"));
     int[] expected = ints(golden.path("greedy"));
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+    place.run((device, arena) -> {
       var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
       var cache = KvCache.allocate(decoder, 1, expected.length, 0, arena);
       var pass = DecodePass.allocate(decoder, cache, List.of(), prompt.length, arena);
@@ -115,7 +112,7 @@ class DecodePassTest {
         text = join(text, feed);
       }
       assertArrayEquals(expected, text);
-    }
+    });
   }
 
   private static int[] ints(tools.jackson.databind.JsonNode list) {
@@ -127,10 +124,10 @@ class DecodePassTest {
         .reduce(0, (best, i) -> values[i] > values[best] ? i : best);
   }
 
-  @Test
-  void refusesMoreThanThereIsRoomFor() {
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void refusesMoreThanThereIsRoomFor(Devices.Place place) {
+    place.run((device, arena) -> {
       var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
       var cache = KvCache.allocate(decoder, 2, 4, 4, arena);
       var pass = DecodePass.allocate(decoder, cache, List.of(), 6, arena);
@@ -145,6 +142,6 @@ class DecodePassTest {
       cache.clear();
       pass.run(List.of(prefix));
       assertEquals(2, cache.length(1));
-    }
+    });
   }
 }

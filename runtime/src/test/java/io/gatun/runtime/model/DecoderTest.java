@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.DType;
-import io.gatun.kernels.Device;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
@@ -19,17 +19,36 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Loading names everything that is wrong, once. */
 class DecoderTest {
   @TempDir Path folder;
 
-  @Test
-  void allProblemsInOneException() throws IOException {
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void allProblemsInOneException(Devices.Place place) throws IOException {
+    writeBroken();
+    place.run((device, arena) -> {
+      var broken = Checkpoint.open(folder, arena);
+      var problem =
+          assertThrows(
+              CheckpointException.class,
+              () -> Decoder.load(broken, WeightFormat.f32(), DType.F32, device, arena));
+      assertEquals(
+          List.of(
+              "tensor model.norm.weight is missing",
+              "tensor lm_head.weight is [64, 128], config.json says [128, 64]",
+              "tensor model.extra is not part of this model"),
+          problem.problems());
+      assertEquals(0, device.memory().allocated());
+    });
+  }
+
+  private void writeBroken() throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
       var source = Checkpoint.open(Golden.file("models/tiny_llama"), arena);
       var tensors = new ArrayList<TensorData>();
       for (var name : source.names()) {
@@ -46,31 +65,19 @@ class DecoderTest {
       SafetensorsWriter.write(folder.resolve("model.safetensors"), Map.of(), tensors);
       Files.copy(
           Golden.file("models/tiny_llama").resolve("config.json"), folder.resolve("config.json"));
-      var broken = Checkpoint.open(folder, arena);
-      var problem =
-          assertThrows(
-              CheckpointException.class,
-              () -> Decoder.load(broken, WeightFormat.f32(), DType.F32, device, arena));
-      assertEquals(
-          List.of(
-              "tensor model.norm.weight is missing",
-              "tensor lm_head.weight is [64, 128], config.json says [128, 64]",
-              "tensor model.extra is not part of this model"),
-          problem.problems());
-      assertEquals(0, device.memory().allocated());
     }
   }
 
-  @Test
-  void computesInF32OrBf16() {
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void computesInF32OrBf16(Devices.Place place) {
+    place.run((device, arena) -> {
       var source = Checkpoint.open(Golden.file("models/tiny_llama"), arena);
       var problem =
           assertThrows(
               IllegalArgumentException.class,
               () -> Decoder.load(source, WeightFormat.f32(), DType.F16, device, arena));
       assertTrue(problem.getMessage().contains("F32 or BF16"));
-    }
+    });
   }
 }

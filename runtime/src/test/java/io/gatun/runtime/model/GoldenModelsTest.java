@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 public class GoldenModelsTest {
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void models(Devices.Place place) {
     Golden.folders("models", "config.json")
         .where(c -> !isClassifier(c))
@@ -60,7 +60,7 @@ public class GoldenModelsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#eachOnce")
+  @MethodSource("io.gatun.kernels.ops.Devices#variantsAndCuda")
   void gguf(Devices.Place place) {
     Golden.files("gguf", "*.gguf")
         .where(c -> Files.exists(io(c.path())))

@@ -3,6 +3,8 @@ package io.gatun.runtime.model;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.cuda.CudaTests;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
@@ -18,7 +20,30 @@ import java.util.Random;
 
 /** Small models, adapters that have an effect, and rows of random tokens. */
 public final class TinyModel {
+  /** Of every family one; first that with the most parts. */
+  static final List<String> DECODERS =
+      List.of("tiny_gemma2", "tiny_llama", "tiny_mistral_sw", "tiny_qwen2", "tiny_qwen3");
+
   private TinyModel() {}
+
+  /** What a test does with a model. */
+  interface Check {
+    void run(String model, Device device, Arena arena);
+  }
+
+  /** Models for tests at a place; on the emulator, which is slow, only the first. */
+  record Each(List<String> models, Devices.Place place) {
+    void run(Check test) {
+      boolean spare = place instanceof Devices.Gpu && CudaTests.emulated();
+      place.run((device, whole) -> {
+        for (var model : spare ? models.subList(0, 1) : models) {
+          try (Arena arena = Arena.ofConfined()) {
+            test.run(model, device, arena);
+          }
+        }
+      });
+    }
+  }
 
   public static Decoder load(String name, DType compute, Device device, Arena arena) {
     var format = compute == DType.BF16 ? WeightFormat.bf16() : WeightFormat.f32();

@@ -1,7 +1,8 @@
 package io.gatun.runtime.model;
 
+import static io.gatun.runtime.model.StepOutcome.assertAlike;
+import static io.gatun.runtime.model.StepOutcome.assertSameBits;
 import static io.gatun.runtime.model.TensorFile.assertClose;
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -11,6 +12,7 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
 import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.ops.Devices;
 import io.gatun.quant.Golden;
 import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
@@ -22,35 +24,30 @@ import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * What must not change the gradients: how a step is cut, packed, recomputed, or spread over
  * threads.
  */
 class TrainPassTest {
-  private static final List<String> MODELS =
-      List.of("tiny_llama", "tiny_mistral_sw", "tiny_qwen2", "tiny_qwen3", "tiny_gemma2");
-
-  /** Loss and gradients of one optimizer step. */
-  private record Outcome(double loss, float[] gradients) {}
-
-  private static Outcome run(
+  private static StepOutcome run(
+      Device device,
       String model,
       DType compute,
-      int threads,
       float dropout,
       int kept,
       Function<List<Sequence>, List<Batch>> cut,
       List<Sequence> rows) {
-    try (Device device = Device.cpu(threads, CpuVariant.available().getLast());
-        Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined()) {
       var decoder = TinyModel.load(model, compute, device, arena);
       var adapter = TinyModel.adapter(decoder, dropout, arena);
       return step(decoder, adapter, kept, cut.apply(rows), arena);
     }
   }
 
-  private static Outcome step(
+  private static StepOutcome step(
       Decoder decoder, LoraAdapter adapter, int kept, List<Batch> batches, Arena arena) {
     int tokens = batches.stream().mapToInt(Batch::tokens).max().orElseThrow();
     var pass = TrainPass.allocate(decoder, adapter, tokens, kept, arena);
@@ -58,7 +55,7 @@ class TrainPassTest {
     for (var batch : batches) {
       loss = loss.plus(pass.run(batch, 5, 1));
     }
-    return new Outcome(loss.sum(), HostCopy.readFloats(pass.gradients().sum()));
+    return new StepOutcome(loss.sum(), HostCopy.readFloats(pass.gradients().sum()));
   }
 
   private static List<Batch> oneBatch(List<Sequence> rows) {
@@ -73,93 +70,93 @@ class TrainPassTest {
     return rows.stream().map(row -> Batch.pack(List.of(row), false)).toList();
   }
 
-  private static void assertAlike(String what, Outcome expected, Outcome actual) {
-    assertEquals(expected.loss(), actual.loss(), Golden.tolerance("loss") * expected.loss(), what);
-    double tolerance = Golden.tolerance("gradient.relative") * TensorFile.max(expected.gradients());
-    assertClose(what, expected.gradients(), actual.gradients(), tolerance);
-  }
-
-  private static void assertSameBits(String what, Outcome expected, Outcome actual) {
-    assertEquals(expected.loss(), actual.loss(), what);
-    assertArrayEquals(expected.gradients(), actual.gradients(), what);
-    assertTrue(TensorFile.max(actual.gradients()) > 0, what);
-  }
-
-  @Test
-  void accumulationEqualsOneBigBatch() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void accumulationEqualsOneBigBatch(Devices.Place place) {
     var rows = TinyModel.rows(1, 3, 13, 29, 7, 1, 20);
-    for (float dropout : new float[] {0, 0.3f}) {
-      assertAlike(
-          "dropout " + dropout,
-          run("tiny_llama", DType.F32, 2, dropout, 2, TrainPassTest::oneBatch, rows),
-          run("tiny_llama", DType.F32, 2, dropout, 2, TrainPassTest::oneByOne, rows));
-    }
+    place.run((device, arena) -> {
+      for (float dropout : new float[] {0, 0.3f}) {
+        assertAlike(
+            "dropout " + dropout,
+            run(device, "tiny_llama", DType.F32, dropout, 2, TrainPassTest::oneBatch, rows),
+            run(device, "tiny_llama", DType.F32, dropout, 2, TrainPassTest::oneByOne, rows));
+      }
+    });
   }
 
-  @Test
-  void aSharedPrefixChangesNothing() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void aSharedPrefixChangesNothing(Devices.Place place) {
     var rows = TinyModel.rows(2, 17, 23, 40, 19, 30);
     assertTrue(shared(rows).getFirst().tokens() < oneBatch(rows).getFirst().tokens());
-    for (var model : MODELS) {
-      assertAlike(
-          model,
-          run(model, DType.F32, 2, 0, 2, TrainPassTest::oneBatch, rows),
-          run(model, DType.F32, 2, 0, 2, TrainPassTest::shared, rows));
-    }
+    new TinyModel.Each(TinyModel.DECODERS, place)
+        .run((model, device, arena) -> {
+          assertAlike(
+              model,
+              run(device, model, DType.F32, 0, 2, TrainPassTest::oneBatch, rows),
+              run(device, model, DType.F32, 0, 2, TrainPassTest::shared, rows));
+        });
   }
 
-  @Test
-  void recomputingBlocksGivesTheSameBits() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void recomputingBlocksGivesTheSameBits(Devices.Place place) {
     var rows = TinyModel.rows(3, 2, 13, 29);
-    for (var model : MODELS) {
-      for (var compute : List.of(DType.F32, DType.BF16)) {
-        var kept = run(model, compute, 2, 0.3f, 2, TrainPassTest::oneBatch, rows);
-        for (int blocks = 0; blocks < 2; blocks++) {
-          assertSameBits(
-              model + " " + compute,
-              kept,
-              run(model, compute, 2, 0.3f, blocks, TrainPassTest::oneBatch, rows));
-        }
-      }
-    }
+    new TinyModel.Each(TinyModel.DECODERS, place)
+        .run((model, device, arena) -> {
+          for (var compute : List.of(DType.F32, DType.BF16)) {
+            var kept = run(device, model, compute, 0.3f, 2, TrainPassTest::oneBatch, rows);
+            for (int blocks = 0; blocks < 2; blocks++) {
+              assertSameBits(
+                  model + " " + compute,
+                  kept,
+                  run(device, model, compute, 0.3f, blocks, TrainPassTest::oneBatch, rows));
+            }
+          }
+        });
   }
 
   @Test
   void runsAndThreadsGiveTheSameBits() {
     var rows = TinyModel.rows(4, 2, 61, 29, 50);
     for (var compute : List.of(DType.F32, DType.BF16)) {
-      var two = run("tiny_llama", compute, 2, 0.1f, 2, TrainPassTest::oneBatch, rows);
+      var two = onCpu(2, compute, rows);
       for (int threads = 1; threads <= 2; threads++) {
-        assertSameBits(
-            compute + " with " + threads,
-            two,
-            run("tiny_llama", compute, threads, 0.1f, 2, TrainPassTest::oneBatch, rows));
+        assertSameBits(compute + " with " + threads, two, onCpu(threads, compute, rows));
       }
     }
   }
 
-  @Test
-  void bf16IsNearF32() {
-    var rows = TinyModel.rows(5, 2, 61, 29, 50);
-    for (var model : MODELS) {
-      var exact = run(model, DType.F32, 2, 0, 2, TrainPassTest::oneBatch, rows);
-      var rounded = run(model, DType.BF16, 2, 0, 2, TrainPassTest::oneBatch, rows);
-      assertEquals(exact.loss(), rounded.loss(), Golden.tolerance("bf16.loss") * exact.loss());
-      assertClose(
-          model,
-          exact.gradients(),
-          rounded.gradients(),
-          Golden.tolerance("bf16.gradient.relative") * TensorFile.max(exact.gradients()));
+  private static StepOutcome onCpu(int threads, DType compute, List<Sequence> rows) {
+    try (Device device = Device.cpu(threads, CpuVariant.available().getLast())) {
+      return run(device, "tiny_llama", compute, 0.1f, 2, TrainPassTest::oneBatch, rows);
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void bf16IsNearF32(Devices.Place place) {
+    var rows = TinyModel.rows(5, 2, 61, 29, 50);
+    new TinyModel.Each(TinyModel.DECODERS, place)
+        .run((model, device, arena) -> {
+          var exact = run(device, model, DType.F32, 0, 2, TrainPassTest::oneBatch, rows);
+          var rounded = run(device, model, DType.BF16, 0, 2, TrainPassTest::oneBatch, rows);
+          assertEquals(exact.loss(), rounded.loss(), Golden.tolerance("bf16.loss") * exact.loss());
+          assertClose(
+              model,
+              exact.gradients(),
+              rounded.gradients(),
+              Golden.tolerance("bf16.gradient.relative") * TensorFile.max(exact.gradients()));
+        });
+  }
+
   /** (L(p + h g) - L(p - h g)) / 2h = |g|², along the gradient g of all parameters. */
-  @Test
-  void finiteDifferencesWithDropout() {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void finiteDifferencesWithDropout(Devices.Place place) {
     var rows = TinyModel.rows(6, 2, 13, 29, 7);
-    for (float dropout : new float[] {0, 0.3f}) {
-      try (Device device = Device.cpu();
-          Arena arena = Arena.ofConfined()) {
+    place.run((device, arena) -> {
+      for (float dropout : new float[] {0, 0.3f}) {
         var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
         var adapter = TinyModel.adapter(decoder, dropout, arena);
         var gradient = step(decoder, adapter, 2, oneBatch(rows), arena).gradients();
@@ -177,7 +174,7 @@ class TrainPassTest {
             Golden.tolerance("finite.relative") * square,
             "dropout " + dropout);
       }
-    }
+    });
   }
 
   private static double moved(
@@ -197,15 +194,16 @@ class TrainPassTest {
   }
 
   /** Where its configuration asks for that; then rows that begin alike are no longer alike. */
-  @Test
-  void theWeightsOfAttentionAreDropped(@TempDir Path folder) throws IOException {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void theWeightsOfAttentionAreDropped(Devices.Place place, @TempDir Path folder)
+      throws IOException {
     TinyModel.writeWithDropout("models/tiny_llama", folder);
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+    place.run((device, arena) -> {
       var checkpoint = Checkpoint.open(folder, arena);
       var decoder = Decoder.load(checkpoint, WeightFormat.f32(), DType.F32, device, arena);
       var adapter = TinyModel.adapter(decoder, 0, arena);
-      var rows = TinyModel.rows(2, 17, 23, 40, 19, 30);
+      var rows = TinyModel.rows(2, 17, 19, 25, 18, 20);
       var together = step(decoder, adapter, 2, oneBatch(rows), arena);
       assertAlike("one by one", together, step(decoder, adapter, 0, oneByOne(rows), arena));
       var e =
@@ -218,13 +216,13 @@ class TrainPassTest {
       var undropped = step(plain, adapter, 2, shared(rows), arena);
       assertNotEquals(undropped.loss(), together.loss());
       assertAlike("without", undropped, step(plain, adapter, 2, oneBatch(rows), arena));
-    }
+    });
   }
 
-  @Test
-  void refusesSharingWithDropoutAndTooManyTokens() {
-    try (Device device = Device.cpu();
-        Arena arena = Arena.ofConfined()) {
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void refusesSharingWithDropoutAndTooManyTokens(Devices.Place place) {
+    place.run((device, arena) -> {
       var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
       var adapter = TinyModel.adapter(decoder, 0.1f, arena);
       var pass = TrainPass.allocate(decoder, adapter, 64, 2, arena);
@@ -234,6 +232,6 @@ class TrainPassTest {
       assertEquals(Loss.ZERO, pass.run(long65, 0, 1));
       var many = TinyModel.rows(2, 17, 23, 50);
       assertThrows(IllegalArgumentException.class, () -> pass.run(Batch.pack(many, false), 0, 1));
-    }
+    });
   }
 }
