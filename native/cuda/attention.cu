@@ -48,7 +48,7 @@ DEVICE void run_tile(const Attention& a, int segment, int kv_head, int tile, con
   T* const value = key + SIZE * PITCH<T, MAX>;
   const int depth = padded(a.dim), first = warp() * 16 * M;
   const Rows rows = tile_of(a, segment, kv_head, tile, WARPS * 16 * M);
-  const auto fetch = [&](const Matrix& m, const Keys& keys, T* to) {
+  const auto fetch = [&](const Matrix& m, const Keys keys, T* to) {
     if (keys.count > 0) load_keys<MAX, SIZE>(a, m, keys, kv_head, to);
     cp_async_commit();
   };

@@ -79,7 +79,7 @@ DEVICE void run_keys(const Attention& a, const Keys& keys, int kv_head, const Ma
   const int depth = padded(a.dim), first = 16 * warp(), mine = keys.position + first;
   __shared__ Tiles<ROWS> tiles;
   __shared__ Rows tile[2];
-  const auto fetch = [&](const Rows& rows) {
+  const auto fetch = [&](const Rows rows) {  // a copy: in shared memory it would be read for each piece
     if (rows.count > 0) {
       load_rows<MAX, ROWS>(a, q, rows, query);
       load_rows<MAX, ROWS>(a, d_o, rows, d_out);

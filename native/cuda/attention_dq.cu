@@ -44,7 +44,7 @@ DEVICE void run_rows(const Attention& a, const Rows& rows, const Matrix& q, cons
   T* const room = value + SIZE * P + (sizeof(T) == 4 ? warp() * ROOM<SIZE / 8> : 0);
   const int depth = padded(a.dim), first = 16 * warp();
   const bool busy = first < rows.count;
-  const auto fetch = [&](const Keys& keys) {
+  const auto fetch = [&](const Keys keys) {
     if (keys.count > 0) {
       load_keys<MAX, SIZE>(a, k, keys, rows.kv_head, key);
       load_keys<MAX, SIZE>(a, v, keys, rows.kv_head, value);

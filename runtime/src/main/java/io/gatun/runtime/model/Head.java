@@ -16,8 +16,11 @@ import java.util.Arrays;
  * all rows never exist at once.
  */
 final class Head {
-  /** Logits of one chunk take at most this much, if one row does. */
-  private static final long CHUNK_BYTES = 32L << 20;
+  /** Logits of one chunk take at most this much, if one row does: they stay in a CPU's cache. */
+  private static final long CPU_CHUNK_BYTES = 32L << 20;
+
+  /** A GPU reads the whole head for each chunk: with fewer rows it waits for that. */
+  private static final long CUDA_CHUNK_BYTES = 200_000_000;
 
   private final Decoder decoder;
   private final PassMemory memory;
@@ -47,7 +50,12 @@ final class Head {
 
   private static int chunkRows(PassShape s) {
     long row = (long) s.config().vocabulary() * DType.F32.bytes();
-    return Math.clamp(CHUNK_BYTES / row, 1, Math.max(1, s.labels()));
+    long most =
+        switch (s.on()) {
+          case CPU -> CPU_CHUNK_BYTES;
+          case CUDA -> CUDA_CHUNK_BYTES;
+        };
+    return Math.clamp(most / row, 1, Math.max(1, s.labels()));
   }
 
   int chunkRows() {
