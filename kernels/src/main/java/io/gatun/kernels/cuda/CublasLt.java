@@ -13,6 +13,7 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
@@ -28,19 +29,34 @@ final class CublasLt {
   private static final long LARGEST_ALIGNMENT = 256;
 
   /** All that the choice of an algorithm depends on. */
-  private record Key(
-      DType in,
-      DType out,
-      int rows,
-      int cols,
-      int depth,
-      int strideA,
-      int strideB,
-      int strideY,
-      boolean turnA,
-      boolean turnB,
-      boolean bias,
-      long alignments) {}
+  private static final class Key {
+    private final long[] words = new long[5];
+
+    Key set(CudaProduct p, boolean bias, long alignments) {
+      int types = p.a().dtype().ordinal() << 2 | p.y().dtype().ordinal();
+      int turns = (p.turnA() ? 1 : 0) | (p.turnB() ? 2 : 0) | (bias ? 4 : 0);
+      words[0] = pair(types, turns);
+      words[1] = pair(p.y().rows(), p.y().cols());
+      words[2] = pair(p.depth(), p.a().rowStride());
+      words[3] = pair(p.b().rowStride(), p.y().rowStride());
+      words[4] = alignments;
+      return this;
+    }
+
+    private static long pair(int high, int low) {
+      return (long) high << 32 | low & 0xffffffffL;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Key key && Arrays.equals(words, key.words);
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(words);
+    }
+  }
 
   /** What is made once a key; left and right as cuBLASLt sees them. */
   private record Plan(
@@ -59,12 +75,14 @@ final class CublasLt {
 
   private final CudaDevice device;
   private final MemorySegment handle;
-  private final long workspace;
+  private final MemorySegment workspace;
   private final MemorySegment out; // what calls return
   private final MemorySegment value; // of an attribute
-  private final MemorySegment factors; // scale, and 0 or 1 for what y holds
+  private final MemorySegment scale;
+  private final MemorySegment kept; // 0 or 1, for what y holds
   private final MemorySegment found;
   private final MemorySegment algorithm;
+  private final Key wanted = new Key(); // filled again for each product
   private final SequencedMap<Key, Plan> plans = new LinkedHashMap<>(64, 0.75f, true);
 
   /**
@@ -72,14 +90,15 @@ final class CublasLt {
    *
    * @param device whose products it makes; its context is current
    * @param workspace address of {@link #WORKSPACE_BYTES} on the device
-   * @param arena holds what its calls write into
    */
-  CublasLt(CudaDevice device, long workspace, Arena arena) {
+  CublasLt(CudaDevice device, long workspace) {
     this.device = device;
-    this.workspace = workspace;
+    this.workspace = MemorySegment.ofAddress(workspace);
+    var arena = Arena.ofAuto(); // passing what a shared one owns would cost time
     out = arena.allocate(ADDRESS);
     value = arena.allocate(JAVA_LONG);
-    factors = arena.allocate(JAVA_FLOAT, 2);
+    scale = arena.allocate(JAVA_FLOAT);
+    kept = arena.allocate(JAVA_FLOAT);
     found = arena.allocate(cublasLtMatmulHeuristicResult_t.layout());
     algorithm = arena.allocate(cublasLtMatmulAlgo_t.layout());
     check(cublasLtCreate(out), "cuBLASLt does not start");
@@ -93,26 +112,26 @@ final class CublasLt {
       value.set(JAVA_LONG, 0, bias);
       describe(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER(), JAVA_LONG.byteSize());
     }
-    factors.setAtIndex(JAVA_FLOAT, 0, p.scale());
-    factors.setAtIndex(JAVA_FLOAT, 1, p.add() ? 1 : 0);
+    scale.set(JAVA_FLOAT, 0, p.scale());
+    kept.set(JAVA_FLOAT, 0, p.add() ? 1 : 0);
     MemorySegment.copy(plan.algorithm, 0, algorithm, JAVA_BYTE, 0, plan.algorithm.length);
     var result = MemorySegment.ofAddress(y);
     check(
         cublasLtMatmul(
             handle,
             plan.product,
-            factors,
+            scale,
             MemorySegment.ofAddress(b),
             plan.left,
             MemorySegment.ofAddress(a),
             plan.right,
-            factors.asSlice(JAVA_FLOAT.byteSize()),
+            kept,
             result,
             plan.result,
             result,
             plan.result,
             algorithm,
-            MemorySegment.ofAddress(workspace),
+            workspace,
             WORKSPACE_BYTES,
             stream),
         p);
@@ -120,24 +139,10 @@ final class CublasLt {
 
   /** The plan of products like this one, made when it is the first. */
   private Plan plan(CudaProduct p, boolean bias, long alignments) {
-    var key =
-        new Key(
-            p.a().dtype(),
-            p.y().dtype(),
-            p.y().rows(),
-            p.y().cols(),
-            p.depth(),
-            p.a().rowStride(),
-            p.b().rowStride(),
-            p.y().rowStride(),
-            p.turnA(),
-            p.turnB(),
-            bias,
-            alignments);
-    var plan = plans.get(key);
+    var plan = plans.get(wanted.set(p, bias, alignments));
     if (plan == null) {
       plan = newPlan(p, bias, alignments);
-      plans.put(key, plan);
+      plans.put(new Key().set(p, bias, alignments), plan);
       forgetOldest();
     }
     return plan;

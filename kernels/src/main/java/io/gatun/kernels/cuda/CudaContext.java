@@ -20,6 +20,7 @@ final class CudaContext {
   private static final int LOWEST_PRIORITY = 0;
 
   private final CudaDriver.Gpu gpu;
+  private final MemorySegment found = Arena.ofAuto().allocate(ADDRESS); // a thread's context
   private final MemorySegment handle;
   private final MemorySegment work;
   private final MemorySegment copies;
@@ -85,9 +86,16 @@ final class CudaContext {
     return out.get(ADDRESS, 0);
   }
 
-  /** Makes this the context of the calling thread: the driver keeps one for each thread. */
+  /**
+   * Makes this the context of the calling thread. The driver keeps one for each thread, and the
+   * application may change it by CUDA calls of its own between two of ours, so it is asked each
+   * time; asking is the cheaper call.
+   */
   void enter() {
-    check(Cuda.cuCtxSetCurrent(handle), "the context cannot be entered");
+    int code = Cuda.cuCtxGetCurrent(found);
+    if (code != 0 || found.get(JAVA_LONG, 0) != handle.address()) {
+      check(Cuda.cuCtxSetCurrent(handle), "the context cannot be entered");
+    }
   }
 
   CudaProfile profile() {

@@ -36,7 +36,7 @@ public final class CudaDevice implements Device {
   private final CudaStaging staging;
   private final CudaFaults faults;
   private final CudaModules modules;
-  private final CudaLaunch launch;
+  private final CudaLaunches launches;
   private final CudaProducts products;
   private final CudaErrors errors;
   private boolean closed;
@@ -52,8 +52,8 @@ public final class CudaDevice implements Device {
       errors = new CudaErrors(context, faults);
       modules =
           new CudaModules(context, new CudaCompiler(gpu.architecture(), Cache.folder("cuda")));
-      launch = new CudaLaunch(this, arena);
-      products = new CudaProducts(this, context, new CudaScratch(memory, context, arena), arena);
+      launches = new CudaLaunches(this, context, modules, errors);
+      products = new CudaProducts(this, context, new CudaScratch(memory, context, arena));
       if (Boolean.getBoolean("gatun.profile")) {
         context.profile().start(context.work());
       }
@@ -87,46 +87,20 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Launches a kernel with as many threads a block as its source bounds it to.
+   * Begins a launch of a kernel, with as many threads a block as its source bounds it to: its
+   * arguments follow in order, then {@link CudaLaunch#enqueue} or {@link CudaLaunch#ask}.
    *
    * @param kernel which
-   * @param blocks how many; with none nothing is launched
-   * @param arguments pushes its arguments, in order
-   * @throws DeviceException when the driver refuses, or an earlier kernel failed
+   * @return takes the arguments
+   * @throws DeviceException when the kernel cannot be loaded
    */
-  public void launch(CudaKernel kernel, int blocks, Consumer<CudaLaunch> arguments) {
-    guarded(() -> {
-      var loaded = modules.get(kernel);
-      launch.begin(loaded.signature());
-      arguments.accept(launch);
-      var extra = launch.complete();
-      if (blocks > 0) {
-        context.profile().begin(kernel.function(), context.current());
-        int code = modules.enqueue(loaded, blocks, launch.sharedBytes(), extra);
-        context.profile().end();
-        errors.launched(kernel.function(), code, launch);
-      }
-      return blocks;
-    });
+  public CudaLaunch launch(CudaKernel kernel) {
+    return launches.begin(kernel);
   }
 
-  /**
-   * Launches a kernel that leaves an answer in the first eight bytes of the scratch, and waits.
-   *
-   * @param kernel which
-   * @param blocks how many, at least one
-   * @param arguments pushes its arguments, {@link CudaLaunch#scratch} among them
-   * @return the answer
-   */
-  public long ask(CudaKernel kernel, int blocks, Consumer<CudaLaunch> arguments) {
-    var answer = new long[1];
-    guarded(() -> {
-      launch(kernel, blocks, arguments);
-      var to = MemorySegment.ofArray(answer);
-      return errors.later(
-          () -> staging.download(memory.scratch(to.byteSize()), to, kernel.function()));
-    });
-    return answer[0];
+  /** From the beginning of the scratch, after all that was launched. */
+  boolean downloadScratch(MemorySegment to, String what) {
+    return errors.later(() -> staging.download(memory.scratch(to.byteSize()), to, what));
   }
 
   CudaErrors errors() {
@@ -280,16 +254,32 @@ public final class CudaDevice implements Device {
   }
 
   <T> T guarded(Supplier<T> work) {
+    enter();
+    try {
+      return work.get();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Takes the lock, and makes the context that of this thread. {@link #leave} must follow. */
+  void enter() {
     lock.lock();
     try {
       if (closed) {
         throw new IllegalStateException(this + " is closed");
       }
-      context.enter();
-      return work.get();
-    } finally {
+      if (lock.getHoldCount() == 1) {
+        context.enter();
+      }
+    } catch (RuntimeException e) {
       lock.unlock();
+      throw e;
     }
+  }
+
+  void leave() {
+    lock.unlock();
   }
 
   @Override

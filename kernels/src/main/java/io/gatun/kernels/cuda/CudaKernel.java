@@ -105,6 +105,7 @@ public enum CudaKernel {
   ATTENTION_DECODE_F32("attention_decode");
 
   private final String stem;
+  private final String function = name().toLowerCase(Locale.ROOT);
 
   CudaKernel(String stem) {
     this.stem = stem;
@@ -117,6 +118,6 @@ public enum CudaKernel {
 
   /** Name of the kernel in its file. */
   String function() {
-    return name().toLowerCase(Locale.ROOT);
+    return function;
   }
 }

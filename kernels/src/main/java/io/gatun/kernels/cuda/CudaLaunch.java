@@ -1,78 +1,62 @@
 package io.gatun.kernels.cuda;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
-import io.gatun.kernels.Nf4Matrix.Scales;
-import io.gatun.kernels.cuda.CudaSignature.Parameter;
+import io.gatun.kernels.cuda.CudaArguments.Own;
+import io.gatun.kernels.cuda.CudaModules.Loaded;
 import io.gatun.kernels.cuda.CudaSignature.Type;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
- * The arguments of one launch, pushed in the order of the kernel's parameters; each is checked
- * against the name and type that the source gives it. Laid out as a C struct of them in memory that
- * the device allocated once. Used only inside {@link CudaDevice#launch}.
+ * A launch of a kernel: its arguments, pushed in the order of the kernel's parameters, then {@link
+ * #enqueue} or {@link #ask}. The device is asked for nothing before, so a launch that is given up
+ * half-way leaves nothing behind. Objects are used again, and nothing is allocated.
  */
 public final class CudaLaunch {
-  private static final long FRAME_BYTES = 4096; // what the driver takes
-
-  private final CudaDevice device;
-  private final MemorySegment frame;
-  private final MemorySegment size;
-  private final MemorySegment extra;
-  private final List<String> shown = new ArrayList<>();
-  private CudaSignature signature = new CudaSignature("none", 1, List.of());
-  private int count;
-  private long top;
+  private final CudaLaunches launches;
+  private final CudaArguments arguments = new CudaArguments();
   private int sharedBytes;
 
-  CudaLaunch(CudaDevice device, Arena arena) {
-    this.device = device;
-    frame = arena.allocate(FRAME_BYTES, 64);
-    size = arena.allocate(JAVA_LONG);
-    extra = arena.allocate(ADDRESS, 5);
-    extra.setAtIndex(ADDRESS, 0, Cuda.CU_LAUNCH_PARAM_BUFFER_POINTER());
-    extra.setAtIndex(ADDRESS, 1, frame);
-    extra.setAtIndex(ADDRESS, 2, Cuda.CU_LAUNCH_PARAM_BUFFER_SIZE());
-    extra.setAtIndex(ADDRESS, 3, size);
+  CudaLaunch(CudaLaunches launches) {
+    this.launches = launches;
   }
 
-  void begin(CudaSignature next) {
-    signature = next;
-    count = 0;
-    top = 0;
+  CudaLaunch begin(Loaded kernel) {
+    arguments.begin(kernel);
     sharedBytes = 0;
-    shown.clear();
+    return this;
+  }
+
+  CudaArguments arguments() {
+    return arguments;
   }
 
   int sharedBytes() {
     return sharedBytes;
   }
 
-  /** The arguments as the driver takes them: with their size, so that it can check it. */
-  MemorySegment complete() {
-    if (count != signature.parameters().size()) {
-      throw new IllegalStateException("%d arguments for %s".formatted(count, signature));
-    }
-    size.set(JAVA_LONG, 0, top);
-    return extra;
+  /**
+   * Launches the kernel.
+   *
+   * @param blocks how many; with none nothing is launched
+   * @throws DeviceException when the driver refuses, an earlier kernel failed, or the device has
+   *     less scratch or fewer tickets than were asked for
+   */
+  public void enqueue(int blocks) {
+    launches.enqueue(this, blocks);
   }
 
-  /** The arguments for messages: "x at byte 0: 13x65 F32 of buffer activations". */
-  @Override
-  public String toString() {
-    return String.join("; ", shown);
+  /**
+   * Launches a kernel that leaves an answer in the first eight bytes of the scratch, and waits.
+   *
+   * @param blocks how many, at least one
+   * @return the answer
+   * @throws DeviceException as {@link #enqueue}
+   */
+  public long ask(int blocks) {
+    return launches.ask(this, blocks);
   }
 
   /**
@@ -83,14 +67,11 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch matrix(String name, Matrix m) {
-    long at = place(name, Type.MATRIX);
-    frame.set(JAVA_LONG, at, pin(m.buffer(), m.offset()));
-    frame.set(JAVA_LONG, at + 8, m.rows());
-    frame.set(JAVA_LONG, at + 16, m.cols());
-    frame.set(JAVA_LONG, at + 24, m.rowStride());
-    frame.set(JAVA_INT, at + 32, code(m.dtype()));
-    frame.set(JAVA_INT, at + 36, 0);
-    shown.add("%s at byte %d: %s of buffer %s".formatted(name, at, m.shape(), m.buffer().name()));
+    int at = arguments.add(name, Type.MATRIX, m, 0);
+    arguments.setLong(at + 8, m.rows());
+    arguments.setLong(at + 16, m.cols());
+    arguments.setLong(at + 24, m.rowStride());
+    arguments.setLong(at + 32, code(m.dtype())); // and four bytes that nobody reads
     return this;
   }
 
@@ -102,30 +83,14 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch band(String name, Band band) {
-    long at = place(name, Type.NF4_BAND);
-    frame.set(JAVA_LONG, at, band.rows());
-    frame.set(JAVA_LONG, at + 8, band.cols());
-    frame.set(JAVA_LONG, at + 16, pin(band.codes(), 0));
-    switch (band.scales()) {
-      case Scales.Plain plain -> scales(at, pin(plain.absmax(), 0), 0, 0);
-      case Scales.Nested nested ->
-          scales(at, pin(nested.codes(), 0), pin(nested.absmax(), 0), nested.offset());
-    }
-    frame.set(JAVA_INT, at + 44, band.code().ordinal());
-    frame.set(JAVA_INT, at + 48, band.blockSize());
-    frame.set(JAVA_INT, at + 52, code(band.recordedDtype()));
-    frame.set(JAVA_INT, at + 56, band.layout().ordinal());
-    frame.set(JAVA_INT, at + 60, 0);
-    shown.add(
-        "%s at byte %d: %dx%d %s of buffer %s"
-            .formatted(name, at, band.rows(), band.cols(), band.code(), band.codes().name()));
+    int at = arguments.add(name, Type.NF4_BAND, band, 0);
+    arguments.setLong(at, band.rows());
+    arguments.setLong(at + 8, band.cols());
+    arguments.setInt(at + 44, band.code().ordinal());
+    arguments.setInt(at + 48, band.blockSize());
+    arguments.setInt(at + 52, code(band.recordedDtype()));
+    arguments.setLong(at + 56, band.layout().ordinal()); // and four bytes that nobody reads
     return this;
-  }
-
-  private void scales(long at, long scales, long nested, float offset) {
-    frame.set(JAVA_LONG, at + 24, scales);
-    frame.set(JAVA_LONG, at + 32, nested);
-    frame.set(JAVA_FLOAT, at + 40, offset);
   }
 
   /**
@@ -137,11 +102,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch pointer(String name, Buffer buffer, long offset) {
-    long at = place(name, Type.POINTER);
-    frame.set(JAVA_LONG, at, pin(buffer, offset));
-    shown.add(
-        "%s at byte %d: %d bytes of buffer %s"
-            .formatted(name, at, buffer.bytes() - offset, buffer.name()));
+    arguments.add(name, Type.POINTER, buffer, offset);
     return this;
   }
 
@@ -152,7 +113,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch absent(String name) {
-    frame.set(JAVA_LONG, place(name, Type.POINTER), 0);
+    arguments.setLong(arguments.add(name, Type.POINTER, Own.VALUE, 0), 0);
     return this;
   }
 
@@ -164,7 +125,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch number(String name, float value) {
-    frame.set(JAVA_FLOAT, place(name, Type.FLOAT), value);
+    arguments.setFloat(arguments.add(name, Type.FLOAT, Own.VALUE, 0), value);
     return this;
   }
 
@@ -176,7 +137,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch integer(String name, int value) {
-    frame.set(JAVA_INT, place(name, Type.INT), value);
+    arguments.setInt(arguments.add(name, Type.INT, Own.VALUE, 0), value);
     return this;
   }
 
@@ -188,7 +149,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch count(String name, long value) {
-    frame.set(JAVA_LONG, place(name, Type.LONG), value);
+    arguments.setLong(arguments.add(name, Type.LONG, Own.VALUE, 0), value);
     return this;
   }
 
@@ -199,12 +160,9 @@ public final class CudaLaunch {
    * @param name of the parameter
    * @param bytes how much of it the op uses
    * @return this
-   * @throws DeviceException when the device has less
    */
   public CudaLaunch scratch(String name, long bytes) {
-    long at = place(name, Type.POINTER);
-    frame.set(JAVA_LONG, at, device.scratch(bytes));
-    shown.add("%s at byte %d: %d bytes of scratch".formatted(name, at, bytes));
+    arguments.add(name, Type.POINTER, Own.SCRATCH, bytes);
     return this;
   }
 
@@ -214,12 +172,9 @@ public final class CudaLaunch {
    * @param name of the parameter
    * @param count how many the op uses
    * @return this
-   * @throws DeviceException when the device has fewer
    */
   public CudaLaunch tickets(String name, int count) {
-    long at = place(name, Type.POINTER);
-    frame.set(JAVA_LONG, at, device.tickets(count));
-    shown.add("%s at byte %d: %d tickets".formatted(name, at, count));
+    arguments.add(name, Type.POINTER, Own.TICKETS, count);
     return this;
   }
 
@@ -231,7 +186,8 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch badIndex(String name) {
-    return fault(name, signature.kernel() + ": an id, label or segment lies outside its table");
+    arguments.add(name, Type.POINTER, Own.BAD_INDEX, 0);
+    return this;
   }
 
   /**
@@ -243,7 +199,7 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch fault(String name, String text) {
-    frame.set(JAVA_LONG, place(name, Type.POINTER), device.fault(text));
+    arguments.add(name, Type.POINTER, text, 0);
     return this;
   }
 
@@ -256,23 +212,6 @@ public final class CudaLaunch {
   public CudaLaunch shared(int bytes) {
     sharedBytes = bytes;
     return this;
-  }
-
-  private long place(String name, Type type) {
-    var parameters = signature.parameters();
-    var wanted = count < parameters.size() ? parameters.get(count) : new Parameter(type, "nothing");
-    if (wanted.type() != type || !wanted.name().equals(name)) {
-      throw new IllegalStateException(
-          "argument %d is %s %s, the kernel is %s".formatted(count, type, name, signature));
-    }
-    count++;
-    long at = type.align(top);
-    top = at + type.bytes();
-    return at;
-  }
-
-  private long pin(Buffer buffer, long offset) {
-    return device.use(buffer).pointer() + offset;
   }
 
   /** Code of an element type in the prelude. */

@@ -9,9 +9,9 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.regex.Pattern;
 
 /** The kernels that were launched so far, compiled and loaded at their first launch. */
@@ -23,33 +23,52 @@ final class CudaModules {
   private static final Pattern NUMBERS = Pattern.compile("(?m)^#include \"(\\w+\\.inc)\"$");
   private static final int FREE_SHARED_BYTES = 48 << 10;
 
-  /**
-   * A kernel on the device.
-   *
-   * @param function the driver's handle
-   * @param signature what its source says
-   */
-  record Loaded(MemorySegment function, CudaSignature signature) {}
+  /** A kernel on the device. */
+  static final class Loaded {
+    /** The driver's. */
+    final MemorySegment handle;
+
+    /** What its source says. */
+    final CudaSignature signature;
+
+    /** Said when its counter of ids outside their table is not 0. */
+    final String badIndex;
+
+    private int shared = FREE_SHARED_BYTES; // that a block may have
+
+    Loaded(MemorySegment handle, CudaSignature signature) {
+      this.handle = handle;
+      this.signature = signature;
+      badIndex = signature.kernel() + ": an id, label or segment lies outside its table";
+    }
+  }
 
   private record Module(MemorySegment handle, String source) {}
 
   private final CudaContext context;
   private final CudaCompiler compiler;
   private final Map<String, Module> modules = new HashMap<>();
-  private final Map<CudaKernel, Loaded> kernels = new EnumMap<>(CudaKernel.class);
+  private final AtomicReferenceArray<Loaded> kernels =
+      new AtomicReferenceArray<>(CudaKernel.values().length);
 
   CudaModules(CudaContext context, CudaCompiler compiler) {
     this.context = context;
     this.compiler = compiler;
   }
 
+  /** Whether a kernel was loaded before; without the lock, as {@link #get}. */
+  boolean has(CudaKernel kernel) {
+    return kernels.getAcquire(kernel.ordinal()) != null;
+  }
+
+  /** A kernel that was loaded before. */
   Loaded get(CudaKernel kernel) {
-    var loaded = kernels.get(kernel);
-    if (loaded == null) {
-      loaded = find(kernel);
-      kernels.put(kernel, loaded);
-    }
-    return loaded;
+    return kernels.getAcquire(kernel.ordinal());
+  }
+
+  /** Loads a kernel, and compiles it if it has to be. */
+  boolean load(CudaKernel kernel) {
+    return kernels.compareAndSet(kernel.ordinal(), null, find(kernel));
   }
 
   private Loaded find(CudaKernel kernel) {
@@ -85,17 +104,18 @@ final class CudaModules {
    * @return the driver's status
    */
   int enqueue(Loaded kernel, int blocks, int shared, MemorySegment extra) {
-    if (shared > FREE_SHARED_BYTES) {
+    if (shared > kernel.shared) {
       int attribute = Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES();
-      int code = Cuda.cuFuncSetAttribute(kernel.function(), attribute, shared);
+      int code = Cuda.cuFuncSetAttribute(kernel.handle, attribute, shared);
       if (code != 0) {
         return code;
       }
+      kernel.shared = shared;
     }
-    int threads = kernel.signature().threads();
+    int threads = kernel.signature.threads();
     var none = MemorySegment.NULL;
     return Cuda.cuLaunchKernel(
-        kernel.function(), blocks, 1, 1, threads, 1, 1, shared, context.current(), none, extra);
+        kernel.handle, blocks, 1, 1, threads, 1, 1, shared, context.current(), none, extra);
   }
 
   /**

@@ -3,23 +3,22 @@ package io.gatun.kernels.cuda;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
-import java.lang.foreign.Arena;
 import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Products on a GPU by cuBLASLt, and the device's own memory for their operands. */
 public final class CudaProducts {
+  private static final String PRODUCT = "product of ";
+
   private final CudaDevice device;
   private final CudaContext context;
   private final CudaScratch scratch;
-  private final Arena arena;
   private Optional<CublasLt> library = Optional.empty(); // opened by the first product
 
-  CudaProducts(CudaDevice device, CudaContext context, CudaScratch scratch, Arena arena) {
+  CudaProducts(CudaDevice device, CudaContext context, CudaScratch scratch) {
     this.device = device;
     this.context = context;
     this.scratch = scratch;
-    this.arena = arena;
   }
 
   /**
@@ -30,24 +29,26 @@ public final class CudaProducts {
    * @throws DeviceException when cuBLASLt refuses
    */
   public void multiply(CudaProduct p) {
-    device.guarded(() -> {
+    device.enter();
+    try {
       if (p.y().rows() > 0 && p.y().cols() > 0 && p.depth() > 0) {
-        long bias = p.bias().map(this::address).orElse(0L);
+        long bias = p.bias().isPresent() ? address(p.bias().get()) : 0;
         long y = address(p.y());
         context.use(device.own(p.y().buffer()));
-        context.profile().begin("product of " + p.op(), context.work());
+        context.profile().begin(PRODUCT, p.op(), context.work());
         library().multiply(p, address(p.a()), address(p.b()), y, bias, context.work());
         context.profile().end();
         device.errors().launched(p.op(), 0, p);
       }
-      return p;
-    });
+    } finally {
+      device.leave();
+    }
   }
 
   private CublasLt library() {
     if (library.isEmpty()) {
       long workspace = scratch.workspace(CublasLt.WORKSPACE_BYTES);
-      library = Optional.of(new CublasLt(device, workspace, arena));
+      library = Optional.of(new CublasLt(device, workspace));
     }
     return library.get();
   }

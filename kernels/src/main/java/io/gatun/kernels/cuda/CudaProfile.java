@@ -108,8 +108,13 @@ final class CudaProfile {
 
   /** Before an operation is enqueued. */
   void begin(String operation, MemorySegment stream) {
+    begin("", operation, stream);
+  }
+
+  /** The same; its name is of two parts. */
+  void begin(String kind, String operation, MemorySegment stream) {
     if (on) {
-      this.operation = operation;
+      this.operation = kind + operation;
       this.stream = stream;
       if (!begin.equals(MemorySegment.NULL)) {
         free.push(begin); // of an operation that failed

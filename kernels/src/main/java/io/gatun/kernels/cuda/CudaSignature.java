@@ -1,7 +1,7 @@
 package io.gatun.kernels.cuda;
 
 import io.gatun.kernels.DeviceException;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -14,6 +14,15 @@ import java.util.regex.Pattern;
  * @param parameters in order
  */
 record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
+  CudaSignature {
+    parameters = List.copyOf(parameters);
+  }
+
+  /** Bytes of all arguments. */
+  int bytes() {
+    return parameters.isEmpty() ? 0 : parameters.getLast().end();
+  }
+
   private static final Pattern COMMENT = Pattern.compile("//[^\n]*");
   private static final Pattern PARAMETER =
       Pattern.compile("(?:const )?(\\w+)\\s*(\\*)?\\s*(?:__restrict__ )?(\\w+)");
@@ -45,7 +54,7 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
       return bytes;
     }
 
-    long align(long offset) {
+    int align(int offset) {
       return offset + alignment - 1 & -alignment;
     }
   }
@@ -54,9 +63,14 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
    * A parameter.
    *
    * @param type its type
-   * @param name its name
+   * @param name its name; interned, as are literals in Java
+   * @param at byte at which the driver takes it, as in a struct of all of them
    */
-  record Parameter(Type type, String name) {}
+  record Parameter(Type type, String name, int at) {
+    int end() {
+      return at + type.bytes();
+    }
+  }
 
   /**
    * Reads a kernel's declaration.
@@ -76,15 +90,16 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
           "no kernel %s with __launch_bounds__ in its source; this build is broken"
               .formatted(kernel));
     }
-    var parameters =
-        Arrays.stream(declaration.group(2).split(","))
-            .map(String::strip)
-            .map(p -> parameter(kernel, p))
-            .toList();
+    var parameters = new ArrayList<Parameter>();
+    int end = 0;
+    for (String text : declaration.group(2).split(",")) {
+      parameters.add(parameter(kernel, text.strip(), end));
+      end = parameters.getLast().end();
+    }
     return new CudaSignature(kernel, Integer.parseInt(declaration.group(1)), parameters);
   }
 
-  private static Parameter parameter(String kernel, String text) {
+  private static Parameter parameter(String kernel, String text, int from) {
     var parts = PARAMETER.matcher(text);
     if (!parts.matches()) {
       throw new DeviceException("%s: parameter \"%s\" cannot be read".formatted(kernel, text));
@@ -103,7 +118,7 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
                   "%s: parameter \"%s\" is of no type that a launch can pass"
                       .formatted(kernel, text));
         };
-    return new Parameter(type, parts.group(3));
+    return new Parameter(type, parts.group(3).intern(), type.align(from));
   }
 
   /** For messages: "add(MATRIX x, MATRIX ySum)". */

@@ -31,10 +31,11 @@ public final class Activate {
     Check.same(OP, "y", y, x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.ACTIVATE_FORWARD,
-              CudaGrid.pieces(x),
-              l -> l.integer("activation", f.ordinal()).matrix("x", x).matrix("y", y));
+          cuda.launch(CudaKernel.ACTIVATE_FORWARD)
+              .integer("activation", f.ordinal())
+              .matrix("x", x)
+              .matrix("y", y)
+              .enqueue(CudaGrid.pieces(x));
       case CpuDevice cpu ->
           cpu.call(CpuKernel.ACTIVATE_FORWARD, c -> c.integer(f.ordinal()).matrix(x).matrix(y));
     }
@@ -55,14 +56,12 @@ public final class Activate {
     Check.same(OP, "dx", dx, x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.ACTIVATE_BACKWARD,
-              CudaGrid.pieces(x),
-              l ->
-                  l.integer("activation", f.ordinal())
-                      .matrix("x", x)
-                      .matrix("dy", dy)
-                      .matrix("dx", dx));
+          cuda.launch(CudaKernel.ACTIVATE_BACKWARD)
+              .integer("activation", f.ordinal())
+              .matrix("x", x)
+              .matrix("dy", dy)
+              .matrix("dx", dx)
+              .enqueue(CudaGrid.pieces(x));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ACTIVATE_BACKWARD,

@@ -54,18 +54,23 @@ public final class AdamW {
     Check.same("adam_w", "grads", grads, params);
     Check.same("adam_w", "m", m, params);
     Check.same("adam_w", "v", v, params);
-    Check.that(
-        t >= 1, "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
+    if (t < 1) {
+      throw Check.wrong(
+          "adam_w", "the step is %s, steps count from 1 (params %s)", t, params.shape());
+    }
     Device device = params.buffer().device();
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.ADAM_W,
-              CudaGrid.pieces(params),
-              l -> {
-                l.matrix("params", params).matrix("grads", grads).matrix("m", m).matrix("v", v);
-                factors(l.number("gradScale", gradScale), hyper, t);
-              });
+          factors(
+                  cuda.launch(CudaKernel.ADAM_W)
+                      .matrix("params", params)
+                      .matrix("grads", grads)
+                      .matrix("m", m)
+                      .matrix("v", v)
+                      .number("gradScale", gradScale),
+                  hyper,
+                  t)
+              .enqueue(CudaGrid.pieces(params));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ADAM_W,
@@ -85,8 +90,8 @@ public final class AdamW {
   }
 
   /** What does not depend on the element, computed in 64 bits and rounded once. */
-  private static void factors(CudaLaunch launch, Hyper h, int t) {
-    launch
+  private static CudaLaunch factors(CudaLaunch launch, Hyper h, int t) {
+    return launch
         .number("keep", (float) (1 - h.lr() * h.weightDecay()))
         .number("beta1", (float) h.beta1())
         .number("oneMinusBeta1", (float) (1 - h.beta1()))

@@ -25,8 +25,10 @@ public final class Add {
     Check.matrix("add", "ySum", ySum, ySum.dtype(), x.rows(), x.cols(), x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.ADD, CudaGrid.pieces(x), l -> l.matrix("x", x).matrix("ySum", ySum));
+          cuda.launch(CudaKernel.ADD)
+              .matrix("x", x)
+              .matrix("ySum", ySum)
+              .enqueue(CudaGrid.pieces(x));
       case CpuDevice cpu -> cpu.call(CpuKernel.ADD, c -> c.matrix(x).matrix(ySum));
     }
   }

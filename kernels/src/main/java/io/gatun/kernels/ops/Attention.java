@@ -148,12 +148,10 @@ public final class Attention {
     Check.matrix(op, "k", k, q.dtype(), k.rows(), shape.kvHeads() * shape.headDim(), q);
     Check.same(op, "v", v, k);
     Check.ints(op, "segments", segments.table(), segments.table().length(), q);
-    Check.that(
-        k.rows() >= segments.keyRows(),
-        op,
-        "k is %s, the segments need at least %d rows",
-        k.shape(),
-        segments.keyRows());
+    if (k.rows() < segments.keyRows()) {
+      throw Check.wrong(
+          op, "k is %s, the segments need at least %d rows", k.shape(), segments.keyRows());
+    }
     if (!shape.causal()) {
       noParents(op, segments.list());
     }
@@ -163,29 +161,29 @@ public final class Attention {
   private static void check(
       String op, AttentionDropout dropout, AttentionShape shape, Segments segments, Matrix q) {
     Check.ints(op, "tokenIndex", dropout.tokenIndex(), q.rows(), q);
-    Check.that(
-        shape.heads() <= AttentionDropout.MAX_HEADS,
-        op,
-        "dropout tells %s heads apart, not %s",
-        AttentionDropout.MAX_HEADS,
-        shape.heads());
-    Check.that(
-        segments.longestChain() <= AttentionDropout.MAX_KEYS,
-        op,
-        "dropout tells %s keys of a chain apart, not %s",
-        AttentionDropout.MAX_KEYS,
-        segments.longestChain());
+    if (shape.heads() > AttentionDropout.MAX_HEADS) {
+      throw Check.wrong(
+          op, "dropout tells %s heads apart, not %s", AttentionDropout.MAX_HEADS, shape.heads());
+    }
+    if (segments.longestChain() > AttentionDropout.MAX_KEYS) {
+      throw Check.wrong(
+          op,
+          "dropout tells %s keys of a chain apart, not %s",
+          AttentionDropout.MAX_KEYS,
+          segments.longestChain());
+    }
   }
 
   private static void noParents(String op, List<Segment> segments) {
     for (int i = 0; i < segments.size(); i++) {
-      Check.that(
-          segments.get(i).parent() == Segment.NO_PARENT,
-          op,
-          "segment %s has parent %s; in both directions a segment attends to itself alone, give it"
-              + " no parent",
-          i,
-          segments.get(i).parent());
+      if (segments.get(i).parent() != Segment.NO_PARENT) {
+        throw Check.wrong(
+            op,
+            "segment %s has parent %s; in both directions a segment attends to itself alone, give"
+                + " it no parent",
+            i,
+            segments.get(i).parent());
+      }
     }
   }
 

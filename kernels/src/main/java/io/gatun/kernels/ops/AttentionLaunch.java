@@ -4,6 +4,7 @@ import io.gatun.kernels.AttentionDropout;
 import io.gatun.kernels.AttentionShape;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DropoutKey;
+import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
@@ -12,9 +13,7 @@ import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.cuda.CudaLaunch;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.function.IntToLongFunction;
-import java.util.stream.IntStream;
 
 /**
  * Launches of attention's CUDA kernels. Segments with few query rows go to attention_decode, which
@@ -28,6 +27,7 @@ final class AttentionLaunch {
   private static final int CHUNK = 256;
   private static final int CHUNK_START = 64;
 
+  private static final DropoutKey NO_KEY = new DropoutKey(0, 0, 0);
   private static final int MOST_CHUNKS = 64; // of a segment: enough to fill a GPU, quickly joined
 
   private final CudaDevice cuda;
@@ -106,12 +106,13 @@ final class AttentionLaunch {
       Segments segments,
       DType dtype,
       long scratchBytes) {
-    Check.that(
-        shape.headDim() <= MAX_HEAD,
-        op,
-        "heads of %d columns; the CUDA kernels take up to %d, use Device.cpu()",
-        shape.headDim(),
-        MAX_HEAD);
+    if (shape.headDim() > MAX_HEAD) {
+      throw Check.wrong(
+          op,
+          "heads of %d columns; the CUDA kernels take up to %d, use Device.cpu()",
+          shape.headDim(),
+          MAX_HEAD);
+    }
     this.cuda = cuda;
     this.shape = shape;
     this.dropout = dropout.filter(d -> d.p() > 0);
@@ -132,15 +133,14 @@ final class AttentionLaunch {
   void forward(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
     boolean plain = dropout.isEmpty() && shape.softCap() == 0 && shape.scale() > 0;
     Block block = plain && tiles != Tiles.F32 ? tiles.forward : tiles.dropping;
-    launch(
-        block,
-        blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block)),
-        l -> {
-          inputs(l.matrix("q", q).matrix("k", k).matrix("v", v).matrix("o", o).matrix("lse", lse));
-          (block == tiles.dropping ? dropout(l) : l)
-              .integer("count", list.size())
-              .integer("limit", chunkLimit);
-        });
+    long blocks = blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block));
+    if (blocks > 0) {
+      CudaLaunch launch = inputs(results(begin(block, q, k, v), o, lse));
+      (block == tiles.dropping ? dropout(launch) : launch)
+          .integer("count", list.size())
+          .integer("limit", chunkLimit)
+          .enqueue(grid(blocks));
+    }
     for (int from = 0, to; chunkLimit > 0 && from < list.size(); from = to) {
       int chunks = 0;
       for (to = from; to < list.size(); to++) {
@@ -157,16 +157,15 @@ final class AttentionLaunch {
 
   private void decode(
       int from, int to, int chunks, Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
-    launch(
-        tiles.decode,
-        (long) chunks * shape.kvHeads(),
-        l ->
-            inputs(l.matrix("q", q).matrix("k", k).matrix("v", v).matrix("o", o).matrix("lse", lse))
-                .integer("from", from)
-                .integer("to", to)
-                .integer("limit", chunkLimit)
-                .scratch("parts", chunks * chunkBytes())
-                .tickets("tickets", (to - from) * shape.kvHeads()));
+    if (chunks > 0) {
+      inputs(results(begin(tiles.decode, q, k, v), o, lse))
+          .integer("from", from)
+          .integer("to", to)
+          .integer("limit", chunkLimit)
+          .scratch("parts", chunks * chunkBytes())
+          .tickets("tickets", (to - from) * shape.kvHeads())
+          .enqueue(grid((long) chunks * shape.kvHeads()));
+    }
   }
 
   /** dq first: it leaves the sums of dO * o for dk and dv. */
@@ -181,58 +180,52 @@ final class AttentionLaunch {
       Matrix dk,
       Matrix dv) {
     long scratch = 4L * segments.queryRows() * shape.heads();
-    launch(
-        tiles.dq,
-        blocks(s -> tilesOf(s, tiles.dq)),
-        l ->
-            dropout(
-                    inputs(
-                        l.matrix("q", q)
-                            .matrix("k", k)
-                            .matrix("v", v)
-                            .matrix("o", o)
-                            .matrix("lse", lse)
-                            .matrix("d_o", dO)
-                            .matrix("dq", dq)))
-                .integer("count", list.size())
-                .scratch("deltas", scratch));
-    launch(
-        tiles.dkv,
-        blocks(s -> Math.ceilDiv(list.get(s).keyLength(), tiles.dkv.rows())),
-        l ->
-            dropout(
-                    inputs(
-                        l.matrix("q", q)
-                            .matrix("k", k)
-                            .matrix("v", v)
-                            .matrix("lse", lse)
-                            .matrix("d_o", dO)
-                            .matrix("dk", dk)
-                            .matrix("dv", dv)))
-                .integer("count", list.size())
-                .scratch("deltas", scratch));
+    long blocks = blocks(s -> tilesOf(s, tiles.dq));
+    if (blocks > 0) {
+      var launch = results(begin(tiles.dq, q, k, v), o, lse).matrix("d_o", dO).matrix("dq", dq);
+      dropout(inputs(launch))
+          .integer("count", list.size())
+          .scratch("deltas", scratch)
+          .enqueue(grid(blocks));
+    }
+    blocks = blocks(s -> Math.ceilDiv(list.get(s).keyLength(), tiles.dkv.rows()));
+    if (blocks > 0) {
+      var launch = begin(tiles.dkv, q, k, v).matrix("lse", lse).matrix("d_o", dO);
+      dropout(inputs(launch.matrix("dk", dk).matrix("dv", dv)))
+          .integer("count", list.size())
+          .scratch("deltas", scratch)
+          .enqueue(grid(blocks));
+    }
   }
 
-  private void launch(Block block, long blocks, Consumer<CudaLaunch> arguments) {
-    if (blocks > 0) {
-      int grid = (int) Math.min(blocks, Integer.MAX_VALUE);
-      cuda.launch(
-          block.kernel(),
-          grid,
-          l -> {
-            arguments.accept(l);
-            l.shared(block.sharedBytes());
-          });
-    }
+  private CudaLaunch begin(Block block, Matrix q, Matrix k, Matrix v) {
+    return cuda.launch(block.kernel())
+        .shared(block.sharedBytes())
+        .matrix("q", q)
+        .matrix("k", k)
+        .matrix("v", v);
+  }
+
+  private static CudaLaunch results(CudaLaunch launch, Matrix o, Matrix lse) {
+    return launch.matrix("o", o).matrix("lse", lse);
+  }
+
+  private static int grid(long blocks) {
+    return (int) Math.min(blocks, Integer.MAX_VALUE);
   }
 
   /** Blocks for pieces of all segments and key heads; the kernels work with any number. */
   private long blocks(IntToLongFunction pieces) {
-    return shape.kvHeads() * IntStream.range(0, list.size()).mapToLong(pieces).sum();
+    long sum = 0;
+    for (int s = 0; s < list.size(); s++) {
+      sum += pieces.applyAsLong(s);
+    }
+    return shape.kvHeads() * sum;
   }
 
-  private CudaLaunch inputs(CudaLaunch l) {
-    return l.pointer("segments", segments.table().buffer(), segments.table().offset())
+  private CudaLaunch inputs(CudaLaunch launch) {
+    return launch
+        .pointer("segments", segments.table().buffer(), segments.table().offset())
         .integer("kv_heads", shape.kvHeads())
         .integer("window", shape.window())
         .integer("causal", shape.causal() ? 1 : 0)
@@ -241,13 +234,17 @@ final class AttentionLaunch {
   }
 
   /** A word is kept whose upper 24 bits reach p of 2^24. */
-  private CudaLaunch dropout(CudaLaunch l) {
-    dropout.ifPresentOrElse(
-        d -> l.pointer("token_index", d.tokenIndex().buffer(), d.tokenIndex().offset()),
-        () -> l.absent("token_index"));
-    var key = dropout.map(AttentionDropout::key).orElse(new DropoutKey(0, 0, 0));
-    double p = dropout.map(AttentionDropout::p).orElse(0f);
-    return l.count("seed", key.seed())
+  private CudaLaunch dropout(CudaLaunch launch) {
+    if (dropout.isPresent()) {
+      Ints index = dropout.get().tokenIndex();
+      launch.pointer("token_index", index.buffer(), index.offset());
+    } else {
+      launch.absent("token_index");
+    }
+    DropoutKey key = dropout.isPresent() ? dropout.get().key() : NO_KEY;
+    double p = dropout.isPresent() ? dropout.get().p() : 0;
+    return launch
+        .count("seed", key.seed())
         .integer("step", key.step())
         .integer("word", key.word())
         .number("threshold", (float) Math.ceil(p * 0x1p24))

@@ -36,19 +36,17 @@ public final class BinaryCrossEntropy {
     Device device = Check.rowLoss(OP, "logits", logits, targets, weights, rowLoss);
     switch (device) {
       case CudaDevice cuda -> {
-        cuda.launch(
-            CudaKernel.BINARY_CROSS_ENTROPY_TARGETS,
-            CudaGrid.pieces(targets),
-            l -> l.matrix("targets", targets).fault("wrong", WRONG_TARGET));
-        cuda.launch(
-            CudaKernel.BINARY_CROSS_ENTROPY,
-            CudaGrid.teams(logits.rows(), logits.cols()),
-            l ->
-                l.matrix("logits", logits)
-                    .matrix("targets", targets)
-                    .matrix("weights", weights)
-                    .matrix("rowLoss", rowLoss)
-                    .fault("wrong", WRONG_TARGET));
+        cuda.launch(CudaKernel.BINARY_CROSS_ENTROPY_TARGETS)
+            .matrix("targets", targets)
+            .fault("wrong", WRONG_TARGET)
+            .enqueue(CudaGrid.pieces(targets));
+        cuda.launch(CudaKernel.BINARY_CROSS_ENTROPY)
+            .matrix("logits", logits)
+            .matrix("targets", targets)
+            .matrix("weights", weights)
+            .matrix("rowLoss", rowLoss)
+            .fault("wrong", WRONG_TARGET)
+            .enqueue(CudaGrid.teams(logits.rows(), logits.cols()));
       }
       case CpuDevice cpu ->
           cpu.call(

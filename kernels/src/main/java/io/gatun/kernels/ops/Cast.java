@@ -24,8 +24,10 @@ public final class Cast {
     Check.matrix("cast", "to", to, to.dtype(), from.rows(), from.cols(), from);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.CAST, CudaGrid.pieces(from), l -> l.matrix("from", from).matrix("to", to));
+          cuda.launch(CudaKernel.CAST)
+              .matrix("from", from)
+              .matrix("to", to)
+              .enqueue(CudaGrid.pieces(from));
       case CpuDevice cpu -> cpu.call(CpuKernel.CAST, c -> c.matrix(from).matrix(to));
     }
   }

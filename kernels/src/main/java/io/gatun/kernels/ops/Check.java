@@ -66,21 +66,26 @@ final class Check {
 
   /** A weight of exactly this shape, all of it on the anchor's device. */
   static void weight(String op, Weight w, int rows, int cols, Matrix anchor) {
-    that(
-        w.rows() == rows && w.cols() == cols,
-        op,
-        "the weight is %s, must be %s",
-        w.rows() + "x" + w.cols(),
-        rows + "x" + cols);
+    if (w.rows() != rows || w.cols() != cols) {
+      throw wrong(op, "the weight is %s, must be %s", w.rows() + "x" + w.cols(), rows + "x" + cols);
+    }
     boolean here =
         switch (w) {
           case Matrix m -> m.buffer().device() == anchor.buffer().device();
-          case Nf4Matrix m ->
-              m.bands().stream().allMatch(b -> b.codes().device() == anchor.buffer().device());
+          case Nf4Matrix m -> onDevice(m, anchor.buffer().device());
         };
     if (!here) {
       throw elsewhere(op, "the weight");
     }
+  }
+
+  private static boolean onDevice(Nf4Matrix m, Device device) {
+    for (var band : m.bands()) {
+      if (band.codes().device() != device) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
@@ -90,18 +95,18 @@ final class Check {
   static Device rowLoss(
       String op, String name, Matrix z, Matrix targets, Matrix weights, Matrix rowLoss) {
     Device device = compute(op, name, z);
-    that(z.cols() > 0, op, name + " is %s, must have at least %s column", z.shape(), 1);
+    if (z.cols() == 0) {
+      throw wrong(op, name + " is %s, must have at least %s column", z.shape(), 1);
+    }
     matrix(op, "targets", targets, DType.F32, z.rows(), z.cols(), z);
     matrix(op, "weights", weights, DType.F32, z.rows(), 1, z);
     matrix(op, "rowLoss", rowLoss, DType.F32, z.rows(), 1, z);
     return device;
   }
 
-  /** Something that must hold; the message is made only when it does not. */
-  static void that(boolean holds, String op, String format, Object first, Object second) {
-    if (!holds) {
-      throw new IllegalArgumentException(op + ": " + format.formatted(first, second));
-    }
+  /** What does not hold. */
+  static IllegalArgumentException wrong(String op, String format, Object first, Object second) {
+    return new IllegalArgumentException(op + ": " + format.formatted(first, second));
   }
 
   private static IllegalArgumentException elsewhere(String op, String name) {

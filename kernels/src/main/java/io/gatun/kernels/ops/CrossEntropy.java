@@ -36,24 +36,23 @@ public final class CrossEntropy {
     Check.ints("cross_entropy", "labels", labels, logits.rows(), logits);
     Check.matrix("cross_entropy", "weights", weights, DType.F32, logits.rows(), 1, logits);
     Check.matrix("cross_entropy", "rowLoss", rowLoss, DType.F32, logits.rows(), 1, logits);
-    Check.that(
-        softCap >= 0,
-        "cross_entropy",
-        "the soft cap is %s, must not be negative (logits %s)",
-        softCap,
-        logits.shape());
+    if (!(softCap >= 0)) {
+      throw Check.wrong(
+          "cross_entropy",
+          "the soft cap is %s, must not be negative (logits %s)",
+          softCap,
+          logits.shape());
+    }
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.CROSS_ENTROPY,
-              logits.rows(),
-              l ->
-                  l.matrix("logits", logits)
-                      .pointer("labels", labels.buffer(), labels.offset())
-                      .matrix("weights", weights)
-                      .number("softCap", softCap)
-                      .matrix("rowLoss", rowLoss)
-                      .badIndex("outside"));
+          cuda.launch(CudaKernel.CROSS_ENTROPY)
+              .matrix("logits", logits)
+              .pointer("labels", labels.buffer(), labels.offset())
+              .matrix("weights", weights)
+              .number("softCap", softCap)
+              .matrix("rowLoss", rowLoss)
+              .badIndex("outside")
+              .enqueue(logits.rows());
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.CROSS_ENTROPY,

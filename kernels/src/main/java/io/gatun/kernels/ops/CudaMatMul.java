@@ -126,14 +126,12 @@ final class CudaMatMul {
   /** to = scale * from at a row and column of it, and 0 elsewhere. */
   static void place(
       CudaDevice cuda, Matrix from, Matrix to, int firstRow, int firstCol, float scale) {
-    cuda.launch(
-        CudaKernel.PLACE,
-        CudaGrid.blocks((long) to.rows() * CudaGrid.pieces(to.cols()), PLACED_BY_A_BLOCK),
-        l ->
-            l.matrix("from", from)
-                .matrix("to", to)
-                .count("first_row", firstRow)
-                .count("first_col", firstCol)
-                .number("scale", scale));
+    cuda.launch(CudaKernel.PLACE)
+        .matrix("from", from)
+        .matrix("to", to)
+        .count("first_row", firstRow)
+        .count("first_col", firstCol)
+        .number("scale", scale)
+        .enqueue(CudaGrid.blocks((long) to.rows() * CudaGrid.pieces(to.cols()), PLACED_BY_A_BLOCK));
   }
 }

@@ -38,15 +38,16 @@ final class CudaNf4MatVec {
     for (Band band : w.bands()) {
       Matrix part = y.colSlice(first, band.rows());
       long skipped = (long) first * Float.BYTES;
-      cuda.launch(
-          CudaKernel.NF4_MAT_VEC,
-          x.rows() == 0 ? 0 : Math.ceilDiv(band.rows(), Layout.TILE_ROWS),
-          l -> {
-            l.matrix("x", x).band("w", band);
-            bias.ifPresentOrElse(
-                b -> l.pointer("bias", b.buffer(), b.offset() + skipped), () -> l.absent("bias"));
-            l.matrix("y", part).integer("add", add ? 1 : 0);
-          });
+      var launch = cuda.launch(CudaKernel.NF4_MAT_VEC).matrix("x", x).band("w", band);
+      if (bias.isPresent()) {
+        launch.pointer("bias", bias.get().buffer(), bias.get().offset() + skipped);
+      } else {
+        launch.absent("bias");
+      }
+      launch
+          .matrix("y", part)
+          .integer("add", add ? 1 : 0)
+          .enqueue(x.rows() == 0 ? 0 : Math.ceilDiv(band.rows(), Layout.TILE_ROWS));
       first += band.rows();
     }
   }

@@ -50,27 +50,23 @@ public final class Dropout {
     Device device = Check.compute("dropout", "x", x);
     Check.same("dropout", "y", y, x);
     Check.ints("dropout", "tokenIndex", tokenIndex, x.rows(), x);
-    Check.that(
-        p >= 0 && p < 1,
-        "dropout",
-        "the probability is %s, must be 0 to below 1 (x is %s)",
-        p,
-        x.shape());
+    if (!(p >= 0 && p < 1)) {
+      throw Check.wrong(
+          "dropout", "the probability is %s, must be 0 to below 1 (x is %s)", p, x.shape());
+    }
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.DROPOUT,
-              CudaGrid.pieces(x),
-              l ->
-                  l.matrix("x", x)
-                      .count("seed", key.seed())
-                      .integer("step", key.step())
-                      .integer("purpose", key.word())
-                      .pointer("tokenIndex", tokenIndex.buffer(), tokenIndex.offset())
-                      .integer("threshold", (int) Math.ceil(p * 0x1p24))
-                      .number("scale", (float) (1 / (1 - (double) p)))
-                      .matrix("y", y)
-                      .integer("add", add));
+          cuda.launch(CudaKernel.DROPOUT)
+              .matrix("x", x)
+              .count("seed", key.seed())
+              .integer("step", key.step())
+              .integer("purpose", key.word())
+              .pointer("tokenIndex", tokenIndex.buffer(), tokenIndex.offset())
+              .integer("threshold", (int) Math.ceil(p * 0x1p24))
+              .number("scale", (float) (1 / (1 - (double) p)))
+              .matrix("y", y)
+              .integer("add", add)
+              .enqueue(CudaGrid.pieces(x));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.DROPOUT,

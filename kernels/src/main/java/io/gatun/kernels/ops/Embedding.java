@@ -28,15 +28,13 @@ public final class Embedding {
     Device device = check("embedding", table, ids, y);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.EMBEDDING_FORWARD,
-              CudaGrid.pieces(y),
-              l ->
-                  l.matrix("table", table)
-                      .pointer("ids", ids.buffer(), ids.offset())
-                      .number("scale", scale)
-                      .matrix("y", y)
-                      .badIndex("outside"));
+          cuda.launch(CudaKernel.EMBEDDING_FORWARD)
+              .matrix("table", table)
+              .pointer("ids", ids.buffer(), ids.offset())
+              .number("scale", scale)
+              .matrix("y", y)
+              .badIndex("outside")
+              .enqueue(CudaGrid.pieces(y));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_FORWARD, c -> c.matrix(table).ints(ids).number(scale).matrix(y));
@@ -58,15 +56,13 @@ public final class Embedding {
     Device device = check("embedding_backward", dTableSum, ids, dy);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.EMBEDDING_BACKWARD,
-              CudaGrid.pieces(dy),
-              l ->
-                  l.matrix("dy", dy)
-                      .pointer("ids", ids.buffer(), ids.offset())
-                      .number("scale", scale)
-                      .matrix("dTableSum", dTableSum)
-                      .badIndex("outside"));
+          cuda.launch(CudaKernel.EMBEDDING_BACKWARD)
+              .matrix("dy", dy)
+              .pointer("ids", ids.buffer(), ids.offset())
+              .number("scale", scale)
+              .matrix("dTableSum", dTableSum)
+              .badIndex("outside")
+              .enqueue(CudaGrid.pieces(dy));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.EMBEDDING_BACKWARD,

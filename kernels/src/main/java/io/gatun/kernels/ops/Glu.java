@@ -24,13 +24,11 @@ public final class Glu {
     Device device = check(gateUp, h, "h");
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.GLU_FORWARD,
-              CudaGrid.pieces(h),
-              l ->
-                  l.integer("activation", activation.ordinal())
-                      .matrix("gateUp", gateUp)
-                      .matrix("h", h));
+          cuda.launch(CudaKernel.GLU_FORWARD)
+              .integer("activation", activation.ordinal())
+              .matrix("gateUp", gateUp)
+              .matrix("h", h)
+              .enqueue(CudaGrid.pieces(h));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_FORWARD, c -> c.integer(activation.ordinal()).matrix(gateUp).matrix(h));
@@ -50,14 +48,12 @@ public final class Glu {
     Check.same("glu", "dGateUp", dGateUp, gateUp);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.GLU_BACKWARD,
-              CudaGrid.pieces(dh),
-              l ->
-                  l.integer("activation", activation.ordinal())
-                      .matrix("gateUp", gateUp)
-                      .matrix("dh", dh)
-                      .matrix("dGateUp", dGateUp));
+          cuda.launch(CudaKernel.GLU_BACKWARD)
+              .integer("activation", activation.ordinal())
+              .matrix("gateUp", gateUp)
+              .matrix("dh", dh)
+              .matrix("dGateUp", dGateUp)
+              .enqueue(CudaGrid.pieces(dh));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.GLU_BACKWARD,
@@ -67,12 +63,13 @@ public final class Glu {
 
   private static Device check(Matrix gateUp, Matrix h, String name) {
     Device device = Check.compute("glu", "gateUp", gateUp);
-    Check.that(
-        gateUp.cols() == 2L * h.cols(),
-        "glu",
-        "gateUp is %s, its columns must be twice those of the %s of the product",
-        gateUp.shape(),
-        h.shape());
+    if (gateUp.cols() != 2L * h.cols()) {
+      throw Check.wrong(
+          "glu",
+          "gateUp is %s, its columns must be twice those of the %s of the product",
+          gateUp.shape(),
+          h.shape());
+    }
     Check.matrix("glu", name, h, gateUp.dtype(), gateUp.rows(), h.cols(), gateUp);
     return device;
   }

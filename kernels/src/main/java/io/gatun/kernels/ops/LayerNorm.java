@@ -37,20 +37,20 @@ public final class LayerNorm {
     Device device = check(x, gamma, mean, rstd);
     Check.matrix(OP, "beta", beta, DType.F32, 1, x.cols(), x);
     Check.same(OP, "y", y, x);
-    Check.that(eps >= 0, OP, "eps is %s, must not be negative (x is %s)", eps, x.shape());
+    if (!(eps >= 0)) {
+      throw Check.wrong(OP, "eps is %s, must not be negative (x is %s)", eps, x.shape());
+    }
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.LAYER_NORM_FORWARD,
-              CudaGrid.teams(x.rows(), x.cols()),
-              l ->
-                  l.matrix("x", x)
-                      .matrix("gamma", gamma)
-                      .matrix("beta", beta)
-                      .number("eps", eps)
-                      .matrix("y", y)
-                      .matrix("mean", mean)
-                      .matrix("rstd", rstd));
+          cuda.launch(CudaKernel.LAYER_NORM_FORWARD)
+              .matrix("x", x)
+              .matrix("gamma", gamma)
+              .matrix("beta", beta)
+              .number("eps", eps)
+              .matrix("y", y)
+              .matrix("mean", mean)
+              .matrix("rstd", rstd)
+              .enqueue(CudaGrid.teams(x.rows(), x.cols()));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_FORWARD,
@@ -104,17 +104,15 @@ public final class LayerNorm {
     Check.same(OP, "dx", dx, x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.LAYER_NORM_BACKWARD,
-              CudaGrid.teams(x.rows(), x.cols()),
-              l ->
-                  l.matrix("dy", dy)
-                      .matrix("x", x)
-                      .matrix("gamma", gamma)
-                      .matrix("mean", mean)
-                      .matrix("rstd", rstd)
-                      .matrix("dx", dx)
-                      .integer("add", add));
+          cuda.launch(CudaKernel.LAYER_NORM_BACKWARD)
+              .matrix("dy", dy)
+              .matrix("x", x)
+              .matrix("gamma", gamma)
+              .matrix("mean", mean)
+              .matrix("rstd", rstd)
+              .matrix("dx", dx)
+              .integer("add", add)
+              .enqueue(CudaGrid.teams(x.rows(), x.cols()));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.LAYER_NORM_BACKWARD,
@@ -131,7 +129,9 @@ public final class LayerNorm {
 
   private static Device check(Matrix x, Matrix gamma, Matrix mean, Matrix rstd) {
     Device device = Check.compute(OP, "x", x);
-    Check.that(x.cols() > 0, OP, "x is %s, must have at least %s column", x.shape(), 1);
+    if (x.cols() == 0) {
+      throw Check.wrong(OP, "x is %s, must have at least %s column", x.shape(), 1);
+    }
     Check.matrix(OP, "gamma", gamma, DType.F32, 1, x.cols(), x);
     Check.matrix(OP, "mean", mean, DType.F32, x.rows(), 1, x);
     Check.matrix(OP, "rstd", rstd, DType.F32, x.rows(), 1, x);

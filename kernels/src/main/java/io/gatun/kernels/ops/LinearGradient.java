@@ -39,10 +39,10 @@ public final class LinearGradient {
     switch (device) {
       case CudaDevice cuda -> {
         cuda.products().multiply(CudaProduct.ofTransposed(OP, dy, x, dwSum));
-        cuda.launch(
-            CudaKernel.LINEAR_GRADIENT_BIAS,
-            CudaGrid.blocks(dy.cols(), BLOCK_COLUMNS),
-            l -> l.matrix("dy", dy).matrix("dbSum", dbSum));
+        cuda.launch(CudaKernel.LINEAR_GRADIENT_BIAS)
+            .matrix("dy", dy)
+            .matrix("dbSum", dbSum)
+            .enqueue(CudaGrid.blocks(dy.cols(), BLOCK_COLUMNS));
       }
       case CpuDevice cpu ->
           cpu.call(

@@ -29,15 +29,16 @@ final class LoraCheck {
     Check.matrix(OP, "t", t, x.dtype(), x.rows(), t.cols(), x);
     int end = 0;
     for (LoraRows entry : rows) {
-      Check.that(
-          entry.firstRow() >= end
-              && entry.rowCount() >= 0
-              && entry.rowCount() <= x.rows() - entry.firstRow(),
-          OP,
-          "rows of an adapter are %s; they must be ascending, without overlap, and within the %s"
-              + " rows of x",
-          entry.firstRow() + " + " + entry.rowCount(),
-          x.rows());
+      if (entry.firstRow() < end
+          || entry.rowCount() < 0
+          || entry.rowCount() > x.rows() - entry.firstRow()) {
+        throw Check.wrong(
+            OP,
+            "rows of an adapter are %s; they must be ascending, without overlap, and within the %s"
+                + " rows of x",
+            entry.firstRow() + " + " + entry.rowCount(),
+            x.rows());
+      }
       end = entry.firstRow() + entry.rowCount();
       factors(entry.factors(), x, t, w);
     }
@@ -46,27 +47,23 @@ final class LoraCheck {
   private static void factors(LoraFactors factors, Matrix x, Matrix t, Weight w) {
     Matrix a = factors.a();
     Check.matrix(OP, "A", a, DType.F32, a.rows(), w.cols(), x);
-    Check.that(
-        a.rows() <= Math.min(t.cols(), MAX_RANKS),
-        OP,
-        "A has %s ranks, t holds %s (at most 2048)",
-        a.rows(),
-        t.cols());
+    if (a.rows() > Math.min(t.cols(), MAX_RANKS)) {
+      throw Check.wrong(OP, "A has %s ranks, t holds %s (at most 2048)", a.rows(), t.cols());
+    }
     for (Sibling s : factors.siblings()) {
       Matrix b = s.b();
       Check.matrix(OP, "B", b, DType.F32, b.rows(), b.cols(), x);
-      Check.that(
-          s.firstRow() >= 0 && b.rows() <= w.rows() - s.firstRow(),
-          OP,
-          "B covers rows %s of a weight of %s rows",
-          s.firstRow() + " + " + b.rows(),
-          w.rows());
-      Check.that(
-          s.firstRank() >= 0 && b.cols() <= a.rows() - s.firstRank(),
-          OP,
-          "B uses ranks %s of an A of %s ranks",
-          s.firstRank() + " + " + b.cols(),
-          a.rows());
+      if (s.firstRow() < 0 || b.rows() > w.rows() - s.firstRow()) {
+        throw Check.wrong(
+            OP,
+            "B covers rows %s of a weight of %s rows",
+            s.firstRow() + " + " + b.rows(),
+            w.rows());
+      }
+      if (s.firstRank() < 0 || b.cols() > a.rows() - s.firstRank()) {
+        throw Check.wrong(
+            OP, "B uses ranks %s of an A of %s ranks", s.firstRank() + " + " + b.cols(), a.rows());
+      }
     }
     for (int i = 0; i < factors.siblings().size(); i++) {
       for (int j = 0; j < i; j++) {
@@ -76,35 +73,31 @@ final class LoraCheck {
   }
 
   private static void disjoint(Sibling s, Sibling other) {
-    Check.that(
-        s.firstRow() + s.b().rows() <= other.firstRow()
-            || other.firstRow() + other.b().rows() <= s.firstRow(),
-        OP,
-        "siblings share rows of the weight: %s and %s",
-        s.firstRow() + " + " + s.b().rows(),
-        other.firstRow() + " + " + other.b().rows());
+    if (s.firstRow() + s.b().rows() > other.firstRow()
+        && other.firstRow() + other.b().rows() > s.firstRow()) {
+      throw Check.wrong(
+          OP,
+          "siblings share rows of the weight: %s and %s",
+          s.firstRow() + " + " + s.b().rows(),
+          other.firstRow() + " + " + other.b().rows());
+    }
   }
 
   /** Sums of the shapes of the factors. */
   static void gradients(List<LoraRows> rows, List<LoraGradients> grads, Matrix anchor) {
-    Check.that(
-        rows.size() == grads.size(),
-        OP,
-        "%s adapters have %s gradients",
-        rows.size(),
-        grads.size());
+    if (rows.size() != grads.size()) {
+      throw Check.wrong(OP, "%s adapters have %s gradients", rows.size(), grads.size());
+    }
     for (int i = 0; i < rows.size(); i++) {
       LoraFactors factors = rows.get(i).factors();
       LoraGradients grad = grads.get(i);
       Check.matrix(
           OP, "aSum", grad.aSum(), DType.F32, factors.a().rows(), factors.a().cols(), anchor);
       List<Sibling> siblings = factors.siblings();
-      Check.that(
-          siblings.size() == grad.bSum().size(),
-          OP,
-          "%s siblings have %s gradients of B",
-          siblings.size(),
-          grad.bSum().size());
+      if (siblings.size() != grad.bSum().size()) {
+        throw Check.wrong(
+            OP, "%s siblings have %s gradients of B", siblings.size(), grad.bSum().size());
+      }
       for (int j = 0; j < siblings.size(); j++) {
         Matrix b = siblings.get(j).b();
         Check.matrix(OP, "bSum", grad.bSum().get(j), DType.F32, b.rows(), b.cols(), anchor);

@@ -45,10 +45,10 @@ public final class Nf4Dequantize {
   }
 
   private static void launch(CudaDevice cuda, Band band, Matrix y) {
-    cuda.launch(
-        CudaKernel.NF4_DEQUANTIZE,
-        CudaGrid.blocks((long) band.rows() * band.cols(), BLOCK_ELEMENTS),
-        l -> l.band("w", band).matrix("y", y));
+    cuda.launch(CudaKernel.NF4_DEQUANTIZE)
+        .band("w", band)
+        .matrix("y", y)
+        .enqueue(CudaGrid.blocks((long) band.rows() * band.cols(), BLOCK_ELEMENTS));
   }
 
   /**

@@ -58,18 +58,20 @@ public final class Nf4Quantize {
    */
   public static Band run(Matrix x, Band out, NestedCode nestedCode) {
     Check.matrix("nf4_quantize", "x", x, DType.F32, out.rows(), out.cols(), x);
-    Check.that(
-        x.rowStride() == x.cols() || x.rows() <= 1,
-        "nf4_quantize",
-        "x is %s with row stride %s; copy it into a matrix without gaps",
-        x.shape(),
-        x.rowStride());
-    Check.that(
-        out.blockSize() % 2 == 0 && out.blockSize() <= LARGEST_BLOCK,
-        "nf4_quantize",
-        "blocks of %s elements; must be an even number up to %s",
-        out.blockSize(),
-        LARGEST_BLOCK);
+    if (x.rowStride() != x.cols() && x.rows() > 1) {
+      throw Check.wrong(
+          "nf4_quantize",
+          "x is %s with row stride %s; copy it into a matrix without gaps",
+          x.shape(),
+          x.rowStride());
+    }
+    if (out.blockSize() % 2 != 0 || out.blockSize() > LARGEST_BLOCK) {
+      throw Check.wrong(
+          "nf4_quantize",
+          "blocks of %s elements; must be an even number up to %s",
+          out.blockSize(),
+          LARGEST_BLOCK);
+    }
     int blocks = Math.toIntExact(Math.ceilDiv((long) out.rows() * out.cols(), out.blockSize()));
     Device device = x.buffer().device();
     return switch (out.scales()) {
@@ -107,32 +109,29 @@ public final class Nf4Quantize {
   private static float quantize(
       CudaDevice cuda, Matrix x, Band out, Matrix absmax, NestedCode nestedCode) {
     int blocks = absmax.cols();
-    cuda.launch(
-        CudaKernel.NF4_QUANTIZE,
-        CudaGrid.blocks(blocks, BLOCKS_EACH),
-        l -> l.matrix("x", x).band("out", out).pointer("absmax", absmax.buffer(), 0));
+    cuda.launch(CudaKernel.NF4_QUANTIZE)
+        .matrix("x", x)
+        .band("out", out)
+        .pointer("absmax", absmax.buffer(), 0)
+        .enqueue(CudaGrid.blocks(blocks, BLOCKS_EACH));
     if (!(out.scales() instanceof Scales.Nested nested) || blocks == 0) {
       return 0;
     }
     try (Arena arena = Arena.ofConfined()) {
       Matrix mean = Matrix.allocate(cuda, "mean of scales", DType.F32, 1, 1, arena);
-      cuda.launch(
-          CudaKernel.NF4_MEAN_SCALE,
-          1,
-          l ->
-              l.pointer("absmax", absmax.buffer(), 0)
-                  .count("count", blocks)
-                  .pointer("mean", mean.buffer(), 0));
-      cuda.launch(
-          CudaKernel.NF4_NEST_SCALES,
-          CudaGrid.blocks(blocks, Band.NESTED_BLOCK),
-          l ->
-              l.band("out", out)
-                  .pointer("absmax", absmax.buffer(), 0)
-                  .count("count", blocks)
-                  .pointer("mean", mean.buffer(), 0)
-                  .integer("binned", nestedCode.ordinal())
-                  .pointer("nested", nested.absmax(), 0));
+      cuda.launch(CudaKernel.NF4_MEAN_SCALE)
+          .pointer("absmax", absmax.buffer(), 0)
+          .count("count", blocks)
+          .pointer("mean", mean.buffer(), 0)
+          .enqueue(1);
+      cuda.launch(CudaKernel.NF4_NEST_SCALES)
+          .band("out", out)
+          .pointer("absmax", absmax.buffer(), 0)
+          .count("count", blocks)
+          .pointer("mean", mean.buffer(), 0)
+          .integer("binned", nestedCode.ordinal())
+          .pointer("nested", nested.absmax(), 0)
+          .enqueue(CudaGrid.blocks(blocks, Band.NESTED_BLOCK));
       return HostCopy.readFloats(mean)[0];
     }
   }

@@ -25,19 +25,20 @@ public final class Nf4Repack {
    * @param to a band of the same shape with other codes
    */
   public static void run(Band from, Band to) {
-    Check.that(
-        from.rows() == to.rows() && from.cols() == to.cols() && from.codes() != to.codes(),
-        "nf4_repack",
-        "from is %s, to is %s; they must have one shape and different codes",
-        from.rows() + "x" + from.cols(),
-        to.rows() + "x" + to.cols());
+    if (from.rows() != to.rows() || from.cols() != to.cols() || from.codes() == to.codes()) {
+      throw Check.wrong(
+          "nf4_repack",
+          "from is %s, to is %s; they must have one shape and different codes",
+          from.rows() + "x" + from.cols(),
+          to.rows() + "x" + to.cols());
+    }
     Device device = from.codes().device();
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.NF4_REPACK,
-              CudaGrid.blocks((long) from.rows() * from.cols(), BLOCK_CODES),
-              l -> l.band("from", from).band("to", to));
+          cuda.launch(CudaKernel.NF4_REPACK)
+              .band("from", from)
+              .band("to", to)
+              .enqueue(CudaGrid.blocks((long) from.rows() * from.cols(), BLOCK_CODES));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.NF4_REPACK,

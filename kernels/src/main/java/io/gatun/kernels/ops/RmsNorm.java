@@ -34,16 +34,14 @@ public final class RmsNorm {
     Check.same("rms_norm", "y", y, x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.RMS_NORM_FORWARD,
-              blocks(x, gamma),
-              l ->
-                  l.matrix("x", x)
-                      .matrix("gamma", gamma)
-                      .number("gammaOffset", gammaOffset)
-                      .number("eps", eps)
-                      .matrix("y", y)
-                      .matrix("rstd", rstd));
+          cuda.launch(CudaKernel.RMS_NORM_FORWARD)
+              .matrix("x", x)
+              .matrix("gamma", gamma)
+              .number("gammaOffset", gammaOffset)
+              .number("eps", eps)
+              .matrix("y", y)
+              .matrix("rstd", rstd)
+              .enqueue(blocks(x, gamma));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_FORWARD,
@@ -89,17 +87,15 @@ public final class RmsNorm {
     Check.same("rms_norm", "dx", dx, x);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.RMS_NORM_BACKWARD,
-              blocks(x, gamma),
-              l ->
-                  l.matrix("dy", dy)
-                      .matrix("x", x)
-                      .matrix("gamma", gamma)
-                      .number("gammaOffset", gammaOffset)
-                      .matrix("rstd", rstd)
-                      .matrix("dx", dx)
-                      .integer("add", add));
+          cuda.launch(CudaKernel.RMS_NORM_BACKWARD)
+              .matrix("dy", dy)
+              .matrix("x", x)
+              .matrix("gamma", gamma)
+              .number("gammaOffset", gammaOffset)
+              .matrix("rstd", rstd)
+              .matrix("dx", dx)
+              .integer("add", add)
+              .enqueue(blocks(x, gamma));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.RMS_NORM_BACKWARD,
@@ -122,12 +118,13 @@ public final class RmsNorm {
   private static Device check(Matrix x, Matrix gamma, Matrix rstd) {
     Device device = Check.compute("rms_norm", "x", x);
     Check.matrix("rms_norm", "gamma", gamma, DType.F32, 1, gamma.cols(), x);
-    Check.that(
-        gamma.cols() > 0 && x.cols() % gamma.cols() == 0,
-        "rms_norm",
-        "gamma is %s, x has %s columns; they must be a multiple of gamma's",
-        gamma.shape(),
-        x.cols());
+    if (gamma.cols() == 0 || x.cols() % gamma.cols() != 0) {
+      throw Check.wrong(
+          "rms_norm",
+          "gamma is %s, x has %s columns; they must be a multiple of gamma's",
+          gamma.shape(),
+          x.cols());
+    }
     Check.matrix("rms_norm", "rstd", rstd, DType.F32, x.rows(), x.cols() / gamma.cols(), x);
     return device;
   }

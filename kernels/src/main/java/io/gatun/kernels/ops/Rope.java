@@ -40,31 +40,29 @@ public final class Rope {
 
   private static void run(Matrix x, Matrix cos, Matrix sin, int headDim, int inverse) {
     Device device = Check.compute("rope", "x", x);
-    Check.that(
-        headDim > 0 && x.cols() % headDim == 0,
-        "rope",
-        "x is %s, its columns must be a multiple of the head size %s",
-        x.shape(),
-        headDim);
-    Check.that(
-        2L * cos.cols() <= headDim,
-        "rope",
-        "cos is %s, wider than half a head of %s",
-        cos.shape(),
-        headDim);
+    if (headDim <= 0 || x.cols() % headDim != 0) {
+      throw Check.wrong(
+          "rope",
+          "x is %s, its columns must be a multiple of the head size %s",
+          x.shape(),
+          headDim);
+    }
+    if (2L * cos.cols() > headDim) {
+      throw Check.wrong("rope", "cos is %s, wider than half a head of %s", cos.shape(), headDim);
+    }
     Check.matrix("rope", "cos", cos, DType.F32, x.rows(), cos.cols(), x);
     Check.same("rope", "sin", sin, cos);
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.ROPE,
-              CudaGrid.items(x.rows(), (long) x.cols() / headDim * CudaGrid.pieces(cos.cols())),
-              l ->
-                  l.matrix("x", x)
-                      .matrix("cos", cos)
-                      .matrix("sin", sin)
-                      .integer("headDim", headDim)
-                      .integer("inverse", inverse));
+          cuda.launch(CudaKernel.ROPE)
+              .matrix("x", x)
+              .matrix("cos", cos)
+              .matrix("sin", sin)
+              .integer("headDim", headDim)
+              .integer("inverse", inverse)
+              .enqueue(
+                  CudaGrid.items(
+                      x.rows(), (long) x.cols() / headDim * CudaGrid.pieces(cos.cols())));
       case CpuDevice cpu ->
           cpu.call(
               CpuKernel.ROPE,

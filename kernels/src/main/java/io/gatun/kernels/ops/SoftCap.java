@@ -20,11 +20,15 @@ public final class SoftCap {
    */
   public static void run(Matrix x, float cap) {
     Device device = Check.compute("soft_cap", "x", x);
-    Check.that(cap > 0, "soft_cap", "the cap is %s, must be above 0 (x is %s)", cap, x.shape());
+    if (!(cap > 0)) {
+      throw Check.wrong("soft_cap", "the cap is %s, must be above 0 (x is %s)", cap, x.shape());
+    }
     switch (device) {
       case CudaDevice cuda ->
-          cuda.launch(
-              CudaKernel.SOFT_CAP, CudaGrid.pieces(x), l -> l.matrix("x", x).number("cap", cap));
+          cuda.launch(CudaKernel.SOFT_CAP)
+              .matrix("x", x)
+              .number("cap", cap)
+              .enqueue(CudaGrid.pieces(x));
       case CpuDevice cpu -> cpu.call(CpuKernel.SOFT_CAP, c -> c.matrix(x).number(cap));
     }
   }

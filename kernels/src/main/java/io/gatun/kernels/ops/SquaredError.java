@@ -31,14 +31,12 @@ public final class SquaredError {
     Device device = Check.rowLoss(OP, "z", z, targets, weights, rowLoss);
     switch (device) {
       case CudaDevice cuda -> {
-        cuda.launch(
-            CudaKernel.SQUARED_ERROR,
-            CudaGrid.teams(z.rows(), z.cols()),
-            l ->
-                l.matrix("z", z)
-                    .matrix("targets", targets)
-                    .matrix("weights", weights)
-                    .matrix("rowLoss", rowLoss));
+        cuda.launch(CudaKernel.SQUARED_ERROR)
+            .matrix("z", z)
+            .matrix("targets", targets)
+            .matrix("weights", weights)
+            .matrix("rowLoss", rowLoss)
+            .enqueue(CudaGrid.teams(z.rows(), z.cols()));
       }
       case CpuDevice cpu ->
           cpu.call(

@@ -34,14 +34,12 @@ public final class SquaredNorm {
       return 0;
     }
     long bits =
-        cuda.ask(
-            CudaKernel.SQUARED_NORM,
-            parts,
-            l ->
-                l.matrix("x", x)
-                    .integer("parts", parts)
-                    .scratch("sums", (long) parts * Double.BYTES)
-                    .tickets("done", 1));
+        cuda.launch(CudaKernel.SQUARED_NORM)
+            .matrix("x", x)
+            .integer("parts", parts)
+            .scratch("sums", (long) parts * Double.BYTES)
+            .tickets("done", 1)
+            .ask(parts);
     return Double.longBitsToDouble(bits);
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
@@ -151,6 +152,21 @@ class CudaDeviceTest {
           };
       Thread.ofPlatform().start(use).join();
       assertEquals(WrongThreadException.class, thrown.get().getClass());
+    }
+  }
+
+  /** An application that uses CUDA itself leaves its own contexts, or none, to a thread. */
+  @Test
+  void theContextOfAThreadMayChangeBetweenCalls() {
+    try (Device device = CudaTests.open();
+        Arena arena = Arena.ofConfined()) {
+      Matrix x = Matrix.allocate(device, "x", DType.F32, 1, 1, arena);
+      HostCopy.write(x, new float[] {3});
+      Add.run(x, x);
+      assertEquals(0, Cuda.cuCtxSetCurrent(MemorySegment.NULL));
+      Add.run(x, x);
+      assertEquals(0, Cuda.cuCtxSetCurrent(MemorySegment.NULL));
+      assertEquals(12, HostCopy.readFloats(x)[0]);
     }
   }
 

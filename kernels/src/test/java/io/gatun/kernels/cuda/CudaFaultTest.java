@@ -29,7 +29,7 @@ class CudaFaultTest {
   private static void fault(Device device, Arena arena) {
     Matrix x = Matrix.allocate(device, "x", DType.F32, 3, 5, arena);
     Matrix small = Matrix.allocate(device, "small", DType.F32, 1, 5, arena);
-    ((CudaDevice) device).launch(CudaKernel.ADD, 1, l -> l.matrix("x", x).matrix("ySum", small));
+    ((CudaDevice) device).launch(CudaKernel.ADD).matrix("x", x).matrix("ySum", small).enqueue(1);
   }
 
   @Test
