@@ -3,25 +3,23 @@
 namespace {
 constexpr int THREADS = 256, IN_FLIGHT = 2;
 
-// Eight neighbours, aligned to 16 bytes.
+// Eight neighbours, aligned to 16 bytes; they leave the cache first, as nobody reads them before most of the others are written.
 DEVICE void store_whole(float* y, const float* v) {
-  *(float4*)y = make_float4(v[0], v[1], v[2], v[3]);
-  *(float4*)(y + 4) = make_float4(v[4], v[5], v[6], v[7]);
+  __stcs((float4*)y, make_float4(v[0], v[1], v[2], v[3]));
+  __stcs((float4*)(y + 4), make_float4(v[4], v[5], v[6], v[7]));
 }
 DEVICE void store_whole(bf16* y, const float* v) {
-  *(uint4*)y = make_uint4(bf16x2_rn(v[0], v[1]), bf16x2_rn(v[2], v[3]), bf16x2_rn(v[4], v[5]), bf16x2_rn(v[6], v[7]));
+  __stcs((uint4*)y, make_uint4(bf16x2_rn(v[0], v[1]), bf16x2_rn(v[2], v[3]), bf16x2_rn(v[4], v[5]), bf16x2_rn(v[6], v[7])));
 }
 DEVICE u32 half_pair(float lo, float hi) { return half_rn(lo) | (u32)half_rn(hi) << 16; }
 DEVICE void store_whole(f16* y, const float* v) {
-  *(uint4*)y = make_uint4(half_pair(v[0], v[1]), half_pair(v[2], v[3]), half_pair(v[4], v[5]), half_pair(v[6], v[7]));
+  __stcs((uint4*)y, make_uint4(half_pair(v[0], v[1]), half_pair(v[2], v[3]), half_pair(v[4], v[5]), half_pair(v[6], v[7])));
 }
 
-template <bool TILED, class Y>
-DEVICE void decode8(const Nf4Tables& t, u32 codes, float scale, Y* y) {
-  float v[EIGHT];
+template <bool TILED>
+DEVICE void decode8(const Nf4Tables& t, u32 codes, float scale, float* v) {
 #pragma unroll
   for (int k = 0; k < EIGHT; k++) v[k] = __fmul_rn(t.values[codes >> (TILED ? tile_shift(k) : file_shift(k)) & 15], scale);
-  store_whole(y, v);
 }
 
 // Rows and blocks are whole words of eight codes. Lanes take neighbouring words, so loads and stores cover whole lines.
@@ -44,25 +42,60 @@ DEVICE void file_words(const Nf4Band& w, const Matrix& y, const Nf4Tables& t, Y*
       const u64 i = first + j * THREADS;
       if (i >= words) continue;
       const u32 r = (u32)i / per_row;
-      decode8<false>(t, codes[j], scale[j], row(ty, y, r) + ((u32)i - r * per_row) * EIGHT);
+      float v[EIGHT];
+      decode8<false>(t, codes[j], scale[j], v);
+      store_whole(row(ty, y, r) + ((u32)i - r * per_row) * EIGHT, v);
     }
   }
 }
 
-// A warp a tile: 16 bytes a lane in, and in each of four steps whole lines of four rows out.
+// Two tiles side by side, and what a lane asks for of them: 16 bytes of each, and the scale of row lane % 16 of tile lane / 16.
+struct Pair {
+  i64 row;
+  u32 tile;  // of the row of tiles
+  uint4 codes[2];
+  float scale;
+  u32 code;  // of a nested scale, which then is that of the scales
+};
+DEVICE void ask(Pair& p, const Nf4Band& w, u32 i) {
+  const u32 lane = threadIdx.x % 32, across = (u32)w.cols / TILE_COLS, pairs = (across + 1) / 2, down = i / pairs;
+  p.row = (i64)down * TILE_ROWS, p.tile = (i - down * pairs) * 2;
+  const uint4* codes = (const uint4*)w.codes + ((i64)down * across + p.tile) * 32 + lane;
+  p.codes[0] = __ldcs(codes);
+  p.codes[1] = p.tile + 1 < across ? __ldcs(codes + 32) : make_uint4(0, 0, 0, 0);
+  const u32 tile = min(p.tile + lane / TILE_ROWS, across - 1), wide = w.block_size / TILE_COLS;
+  const i64 block = min(p.row + lane % TILE_ROWS, w.rows - 1) * ((u32)w.cols / w.block_size) + (wide == 1 ? tile : tile / wide);
+  if (w.nested == nullptr) p.scale = __ldg((const float*)w.scales + block);
+  else p.code = __ldg((const u8*)w.scales + block), p.scale = __ldg(w.nested + block / NESTED_BLOCK);
+}
+
+// A warp takes pairs. A scale is decoded by one lane, whom the others ask; in each of four steps whole lines of four rows go out. The
+// first codes are on their way while the tables are filled.
 template <class Y>
-DEVICE void tiles(const Nf4Band& w, const Matrix& y, const Nf4Tables& t, Y* ty) {
-  const int lane = threadIdx.x % 32, warps = THREADS / 32;
-  for (i64 tile = (i64)blockIdx.x * warps + threadIdx.x / 32; tile < tile_count(w); tile += (i64)gridDim.x * warps) {
-    const uint4 four = __ldcs((const uint4*)w.codes + tile * 32 + lane);
-    const u32 words[4] = {four.x, four.y, four.z, four.w};
-    const TilePart at = tile_part(w, tile, lane);
+DEVICE void tiles(const Nf4Band& w, const Matrix& y, Nf4Tables& t, Y* ty) {
+  const u32 lane = threadIdx.x % 32, across = (u32)w.cols / TILE_COLS, step = gridDim.x * (THREADS / 32);
+  const u32 count = (u32)((w.rows + TILE_ROWS - 1) / TILE_ROWS) * ((across + 1) / 2);
+  u32 i = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+  Pair p;
+  if (i < count) ask(p, w, i);
+  fill(t, w);
+  while (i < count) {
+    const i64 top = p.row + lane % 4 * 4;
+    Y* to = row(ty, y, top) + p.tile * TILE_COLS + lane / 4 * EIGHT;
+    const float mine = w.nested == nullptr ? p.scale : __fadd_rn(__fmul_rn(t.map[p.code], p.scale), w.offset);
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (at.row + i >= w.rows) continue;
-      const float scale = block_scale(w, t.map, ((at.row + i) * w.cols + at.col) / w.block_size);
-      decode8<true>(t, words[i], scale, row(ty, y, at.row + i) + at.col);
+    for (int k = 0; k < 2; k++) {
+      const u32 words[4] = {p.codes[k].x, p.codes[k].y, p.codes[k].z, p.codes[k].w};
+#pragma unroll
+      for (int r = 0; r < 4; r++) {
+        const float scale = __shfl_sync(~0u, mine, k * TILE_ROWS + lane % 4 * 4 + r);
+        float v[EIGHT];
+        decode8<true>(t, words[r], scale, v);
+        if (p.tile + k < across && top + r < w.rows) store_whole(to + r * y.stride + k * TILE_COLS, v);
+      }
     }
+    i += step;
+    if (i < count) ask(p, w, i);
   }
 }
 
@@ -80,13 +113,15 @@ DEVICE void single_codes(const Nf4Band& w, const Matrix& y, const Nf4Tables& t, 
 // Words are counted in 32 bits, which is enough for 16 GB of codes; larger weights go code by code.
 extern "C" __global__ void __launch_bounds__(256) nf4_dequantize(Nf4Band w, Matrix y) {
   __shared__ Nf4Tables tables;
-  fill(tables, w);
   const bool words = w.cols % EIGHT == 0 && w.block_size % EIGHT == 0 && w.rows * (w.cols / EIGHT) < 1LL << 32;
   with_type(y.dtype, [&](auto* ty) {
     const bool aligned = (u64)y.data % 16 == 0 && y.stride * sizeof(*ty) % 16 == 0;
     const bool once = w.recorded == F32 || w.recorded == y.dtype;  // the store rounds to that type
     if (aligned && once && w.tiled) tiles(w, y, tables, ty);
-    else if (aligned && once && words) file_words(w, y, tables, ty);
-    else single_codes(w, y, tables, ty);
+    else {
+      fill(tables, w);
+      if (aligned && once && words) file_words(w, y, tables, ty);
+      else single_codes(w, y, tables, ty);
+    }
   });
 }

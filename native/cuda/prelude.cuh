@@ -42,6 +42,12 @@ DEVICE float exp2_approx(float x) {
   return r;
 }
 
+// v, of which the compiler knows nothing: what follows from it is computed where it is used, and not kept in registers until then.
+DEVICE int opaque(int v) {
+  asm volatile("" : "+r"(v));
+  return v;
+}
+
 // What is done before a release is seen after an acquire that reads what it wrote.
 DEVICE u32 atomic_add_acq_rel(u32* p, u32 v) {
   u32 old;

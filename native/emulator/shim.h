@@ -84,6 +84,12 @@ template <class T> inline T __ldg(const T* p) { return *p; }
 template <class T> inline T __ldcs(const T* p) { return *p; }
 template <class T> inline void __stcs(T* p, T v) { *p = v; }
 inline unsigned atomicAdd(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_RELAXED); }
+inline unsigned __byte_perm(unsigned low, unsigned high, unsigned select) {
+  const unsigned long long bytes = (unsigned long long)high << 32 | low;
+  unsigned r = 0;
+  for (int i = 0; i < 4; i++) r |= (unsigned)(bytes >> 8 * (select >> 4 * i & 7) & 255) << 8 * i;
+  return r;
+}
 // The program is compiled with -ffp-contract=off.
 // A GPU is off by up to two units in the last place.
 inline float __fdividef(float a, float b) { return nextafterf(a / b, 0); }
@@ -108,6 +114,7 @@ inline unsigned bf16x2_rn(float lo, float hi) { return emu_bf16(lo) | (unsigned)
 inline unsigned short half_rn(float f) { return emu_half(f); }
 inline float half_to_float(unsigned short h) { return emu_from_half(h); }
 inline float exp2_approx(float x) { return exp2f(x); }
+inline int opaque(int v) { return v; }
 inline unsigned atomic_add_acq_rel(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_ACQ_REL); }
 inline unsigned load_acquire(const unsigned* p) { return emu_atomic_load(p, EMU_ACQUIRE); }
 inline void store_release(unsigned* p, unsigned v) { emu_atomic_store(p, v, EMU_RELEASE); }

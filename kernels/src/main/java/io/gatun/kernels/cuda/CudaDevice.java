@@ -31,7 +31,7 @@ public final class CudaDevice implements Device {
   private final ReentrantLock lock = new ReentrantLock();
   private final Consumer<MemorySegment> downloaded;
   private final Arena arena;
-  private final CudaContext context;
+  final CudaContext context;
   private final CudaMemory memory;
   private final CudaStaging staging;
   private final CudaFaults faults;

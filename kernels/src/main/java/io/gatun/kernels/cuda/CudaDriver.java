@@ -28,8 +28,17 @@ final class CudaDriver {
    * @param major of its compute capability
    * @param minor of its compute capability
    * @param memory bytes
+   * @param multiprocessors how many
+   * @param sharedBytes shared memory that a block can have
    */
-  record Gpu(int ordinal, String name, int major, int minor, long memory) {
+  record Gpu(
+      int ordinal,
+      String name,
+      int major,
+      int minor,
+      long memory,
+      int multiprocessors,
+      int sharedBytes) {
     /**
      * The architecture that kernels are compiled for. From 9.0 on the instructions that no later
      * GPU has are asked for as well.
@@ -128,7 +137,11 @@ final class CudaDriver {
     CudaStatus.check(Cuda.cuDeviceTotalMem_v2(bytes, device), "GPU " + ordinal);
     int major = attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR(), device);
     int minor = attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR(), device);
-    return new Gpu(ordinal, name.getString(0), major, minor, bytes.get(JAVA_LONG, 0));
+    int count = attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT(), device);
+    int shared =
+        attribute(number, Cuda.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN(), device);
+    return new Gpu(
+        ordinal, name.getString(0), major, minor, bytes.get(JAVA_LONG, 0), count, shared);
   }
 
   private static int attribute(MemorySegment out, int attribute, int device) {

@@ -3,7 +3,8 @@ package io.gatun.kernels.cuda;
 import io.gatun.kernels.Matrix;
 
 /**
- * How many blocks a launch has. Kernels work with any number: these give every thread its share.
+ * How many blocks a launch has, and what they can have. Kernels work with any number: these give
+ * every thread its share.
  */
 public final class CudaGrid {
   private static final int THREADS = 256;
@@ -12,6 +13,26 @@ public final class CudaGrid {
   private static final int WARP_COLUMNS = 1024; // of a row that a warp works on, in rows.cuh
 
   private CudaGrid() {}
+
+  /**
+   * For a kernel of which a block takes all of a multiprocessor.
+   *
+   * @param device a GPU
+   * @return its multiprocessors
+   */
+  public static int multiprocessors(CudaDevice device) {
+    return device.context.gpu().multiprocessors();
+  }
+
+  /**
+   * Shared memory that a block can have.
+   *
+   * @param device a GPU
+   * @return at least {@link CudaDevice#SHARED_BYTES}, the variables of a kernel included
+   */
+  public static int sharedBytes(CudaDevice device) {
+    return device.context.gpu().sharedBytes();
+  }
 
   /**
    * For a kernel that walks over all elements by each_piece of the prelude.

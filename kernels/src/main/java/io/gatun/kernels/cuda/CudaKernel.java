@@ -59,8 +59,14 @@ public enum CudaKernel {
   NF4_NEST_SCALES("nf4_quantize"),
   /** Codes in another order. */
   NF4_REPACK("nf4_repack"),
-  /** A product with few rows. */
-  NF4_MAT_VEC("nf4_mat_vec"),
+  /** A product with one row. */
+  NF4_MAT_VEC_1("nf4_mat_vec"),
+  /** A product with at most 8 rows. */
+  NF4_MAT_VEC_8("nf4_mat_vec"),
+  /** A product with at most 16 rows. */
+  NF4_MAT_VEC_16("nf4_mat_vec"),
+  /** A product with at most 32 rows. */
+  NF4_MAT_VEC_32("nf4_mat_vec"),
   /** A matrix inside another, zero around it. */
   PLACE("place"),
   /** Sums of columns. */

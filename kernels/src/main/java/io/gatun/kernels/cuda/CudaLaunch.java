@@ -206,7 +206,8 @@ public final class CudaLaunch {
   /**
    * Gives each block dynamic shared memory; without a call it has none.
    *
-   * @param bytes at most {@value CudaDevice#SHARED_BYTES}, which every GPU has
+   * @param bytes at most {@value CudaDevice#SHARED_BYTES}, which every GPU has, or what {@link
+   *     CudaGrid#sharedBytes} tells
    * @return this
    */
   public CudaLaunch shared(int bytes) {

@@ -17,7 +17,7 @@ import java.util.List;
  * then to the type of y. Bit for bit what bitsandbytes reads. C: gatun_nf4_dequantize.
  */
 public final class Nf4Dequantize {
-  // Two rounds of a CUDA block, so that its tables are worth filling.
+  // A round of a CUDA block, so that its tables are worth filling.
   private static final int BLOCK_ELEMENTS = 1 << 14;
 
   private Nf4Dequantize() {}

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.LoraRows;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
@@ -23,6 +24,10 @@ class LoraMatMulTest {
   }
 
   private static void check(LoraCase c) {
+    check(c, c.weight());
+  }
+
+  private static void check(LoraCase c, double[] weight) {
     for (DType result : LoraCase.COMPUTE) {
       Matrix bias = Samples.random(c.device(), DType.F32, 1, c.out(), 8, c.arena());
       Matrix y = Samples.guarded(c.device(), result, c.tokens(), c.out(), c.arena());
@@ -35,7 +40,7 @@ class LoraMatMulTest {
         Tolerance.of(c.compute(), c.in()).check("t", t, LoraCase.columns(c.t(), r));
       }
       double[] expected =
-          MatMulReference.forward(c.values(c.x()), c.weight(), c.tokens(), c.in(), c.out());
+          MatMulReference.forward(c.values(c.x()), weight, c.tokens(), c.in(), c.out());
       LoraCase.addLow(
           expected, c.out(), c, c.t(), f -> LoraCase.transposed(c.b(f), c.out(), f.a().rows()));
       double[] b = c.values(bias);
@@ -59,6 +64,10 @@ class LoraMatMulTest {
                 device, DType.BF16, new int[] {10, 192, 40, 16, 20, 8}, whole, false, arena);
         Matrix x = Matrix.allocate(device, "x", DType.BF16, c.tokens(), c.in(), arena);
         Cast.run(c.x(), x);
+        double[] weight =
+            place instanceof Devices.Gpu
+                ? Weights.scaledAfterRounding((Nf4Matrix) c.w(), arena)
+                : c.weight();
         check(
             new LoraCase(
                 device,
@@ -71,7 +80,8 @@ class LoraMatMulTest {
                 c.w(),
                 c.rows(),
                 c.t(),
-                arena));
+                arena),
+            weight);
       }
     });
   }

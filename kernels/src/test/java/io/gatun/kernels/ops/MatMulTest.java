@@ -66,7 +66,7 @@ class MatMulTest {
   }
 
   /** Bands of a third of the rows, one row less, and the rest, with different recorded types. */
-  private static Nf4Matrix bands(
+  static Nf4Matrix bands(
       Device device,
       Code code,
       int blockSize,
@@ -95,17 +95,15 @@ class MatMulTest {
         place,
         (device, shape, compute, w, arena) -> {
           Matrix x = Samples.random(device, compute, shape[0], shape[1], 1, arena);
-          checkForward(device, x, w, arena);
+          checkForward(device, x, w, Weights.values(w, x.dtype(), arena), arena);
         });
   }
 
-  private static void checkForward(Device device, Matrix x, Weight w, Arena arena) {
+  static void checkForward(Device device, Matrix x, Weight w, double[] values, Arena arena) {
     int rows = x.rows();
     int in = x.cols();
     int out = w.rows();
-    double[] product =
-        MatMulReference.forward(
-            Samples.values(x), Weights.values(w, x.dtype(), arena), rows, in, out);
+    double[] product = MatMulReference.forward(Samples.values(x), values, rows, in, out);
     for (DType result : COMPUTE) {
       var tolerance = Tolerance.of(result, in);
       String what = x.shape() + " to " + result + " " + w.rows() + " " + kind(w);
@@ -164,25 +162,6 @@ class MatMulTest {
             Samples.checkGuards(dx);
           }
         });
-  }
-
-  /** Aligned rows and 4-bit tiles, which few rows of x are multiplied with as they are on a GPU. */
-  @ParameterizedTest
-  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
-  void fewAlignedRows(Devices.Place place) {
-    place.run((device, arena) -> {
-      for (int rows : new int[] {1, 9, 32}) {
-        for (Code code : Code.values()) {
-          int in = rows == 9 ? 640 : 64;
-          int out = 37;
-          int block = code == Code.FP4 && rows == 9 ? 128 : 64;
-          Nf4Matrix w = bands(device, code, block, out, in, Layout.TILED, rows != 1, arena);
-          Matrix x = Matrix.allocate(device, "x", DType.BF16, rows, in, arena);
-          HostCopy.write(x, Samples.normal(rows, rows * in));
-          checkForward(device, x, w, arena);
-        }
-      }
-    });
   }
 
   private interface Case {

@@ -53,23 +53,11 @@ class Nf4DequantizeTest {
   }
 
   private static float[] expected(Band band, Arena arena) {
-    byte[] packed = Nf4QuantizeTest.codes(band, arena);
-    var codes = new int[band.rows() * band.cols()];
-    for (int i = 0; i < codes.length; i++) {
-      codes[i] = packed[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
-    }
-    float[] scales =
-        switch (band.scales()) {
-          case Scales.Plain plain -> Nf4QuantizeTest.floats(plain.absmax());
-          case Scales.Nested nested ->
-              Nf4DequantizeReference.nestedScales(
-                  Nf4QuantizeTest.bytes(nested.codes()),
-                  Nf4QuantizeTest.floats(nested.absmax()),
-                  nested.offset());
-        };
-    float[] values =
-        band.code() == Code.NF4 ? Nf4DequantizeReference.NF4 : Nf4DequantizeReference.FP4;
-    return Nf4DequantizeReference.run(codes, values, scales, band.blockSize());
+    return Nf4DequantizeReference.run(
+        Weights.codes(band, arena),
+        Weights.codeValues(band),
+        Weights.scales(band),
+        band.blockSize());
   }
 
   private static float[] rounded(float[] values, DType dtype, Device device, Arena arena) {

@@ -83,4 +83,51 @@ final class Weights {
       }
     };
   }
+
+  /**
+   * What few rows are multiplied with on a GPU: the values of the codes rounded to BF16, and then
+   * multiplied by the scale of their block.
+   */
+  static double[] scaledAfterRounding(Nf4Matrix m, Arena arena) {
+    var values = new double[m.rows() * m.cols()];
+    int first = 0;
+    for (Band band : m.bands()) {
+      int[] codes = codes(band, arena);
+      float[] of = codeValues(band);
+      float[] scales = scales(band);
+      for (int i = 0; i < codes.length; i++) {
+        double value = Float.intBitsToFloat(HostCopy.bf16(of[codes[i]]) << 16);
+        values[first + i] = value * scales[i / band.blockSize()];
+      }
+      first += codes.length;
+    }
+    return values;
+  }
+
+  /** The codes of a band, row after row. */
+  static int[] codes(Band band, Arena arena) {
+    byte[] packed = Nf4QuantizeTest.codes(band, arena);
+    var codes = new int[band.rows() * band.cols()];
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = packed[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+    }
+    return codes;
+  }
+
+  /** What the sixteen codes of a band stand for. */
+  static float[] codeValues(Band band) {
+    return band.code() == Code.NF4 ? Nf4DequantizeReference.NF4 : Nf4DequantizeReference.FP4;
+  }
+
+  /** The scales of a band's blocks. */
+  static float[] scales(Band band) {
+    return switch (band.scales()) {
+      case Scales.Plain plain -> Nf4QuantizeTest.floats(plain.absmax());
+      case Scales.Nested nested ->
+          Nf4DequantizeReference.nestedScales(
+              Nf4QuantizeTest.bytes(nested.codes()),
+              Nf4QuantizeTest.floats(nested.absmax()),
+              nested.offset());
+    };
+  }
 }
