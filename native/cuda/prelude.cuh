@@ -42,6 +42,25 @@ DEVICE float exp2_approx(float x) {
   return r;
 }
 
+// 1 / x, 1 ulp; 0 where that is subnormal.
+DEVICE float reciprocal_approx(float x) {
+  float r;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
+
+// The larger and the smaller of two numbers; NaN if either is.
+DEVICE float max_or_nan(float a, float b) {
+  float r;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+  return r;
+}
+DEVICE float min_or_nan(float a, float b) {
+  float r;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+  return r;
+}
+
 // v, of which the compiler knows nothing: what follows from it is computed where it is used, and not kept in registers until then.
 DEVICE int opaque(int v) {
   asm volatile("" : "+r"(v));
@@ -216,8 +235,8 @@ template <class F>
 DEVICE void each_item(i64 rows, i64 count, F f) {
   const i64 spans = (count + blockDim.x - 1) / blockDim.x;
   for (i64 b = blockIdx.x; b < rows * spans; b += gridDim.x) {
-    const i64 k = b % spans * blockDim.x + threadIdx.x;
-    if (k < count) f(b / spans, k);
+    const i64 i = b / spans, k = (b - i * spans) * blockDim.x + threadIdx.x;
+    if (k < count) f(i, k);
   }
 }
 // f(i, first, n) for pieces of at most eight neighbours in row i.

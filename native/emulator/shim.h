@@ -114,6 +114,10 @@ inline unsigned bf16x2_rn(float lo, float hi) { return emu_bf16(lo) | (unsigned)
 inline unsigned short half_rn(float f) { return emu_half(f); }
 inline float half_to_float(unsigned short h) { return emu_from_half(h); }
 inline float exp2_approx(float x) { return exp2f(x); }
+// A GPU is off by up to one unit in the last place.
+inline float reciprocal_approx(float x) { return nextafterf(1 / x, 0); }
+inline float max_or_nan(float a, float b) { return a != a ? a : b != b || a < b ? b : a; }
+inline float min_or_nan(float a, float b) { return a != a ? a : b != b || b < a ? b : a; }
 inline int opaque(int v) { return v; }
 inline unsigned atomic_add_acq_rel(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_ACQ_REL); }
 inline unsigned load_acquire(const unsigned* p) { return emu_atomic_load(p, EMU_ACQUIRE); }
