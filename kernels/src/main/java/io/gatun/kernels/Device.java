@@ -77,6 +77,7 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
   /**
    * An NVIDIA GPU of compute capability 8.0 or newer. What is missing is refused, never replaced:
    * there is no falling back to the CPU. {@link CudaFindings#look} says beforehand what there is.
+   * The first time on a machine all kernels are compiled for its GPU and kept, which takes seconds.
    *
    * @param ordinal its number, from 0, in the driver's order
    * @return a new device, to be closed
@@ -84,7 +85,7 @@ public sealed interface Device extends AutoCloseable permits CpuDevice, CudaDevi
    *     is too old; the message says which, what was tried and what to install
    */
   static Device cuda(int ordinal) {
-    return CudaDevice.open(ordinal);
+    return CudaDevice.ready(ordinal);
   }
 
   /**

@@ -99,20 +99,28 @@ public final class CheckCommand implements Callable<Integer> {
     }
     if (!withoutTests) {
       figures.addAll(tests(folder, out));
+      keep(folder, results, figures);
     }
     for (var part : parts) {
       figures.addAll(figures(folder, part, failure, out));
+      keep(folder, results, figures);
     }
     if (scale == Bench.Scale.SMALL) {
       out.println(
           "At small scale the figures show that every part runs; they say nothing about speed.");
     }
     CheckTable.lines(figures).forEach(out::println);
+    out.println("The results are in " + keep(folder, results, figures));
+    return figures.stream().anyMatch(f -> f.target() == 0 && f.verdict().equals("short")) ? 1 : 0;
+  }
+
+  /** Writes what is known so far: a run that is stopped half-way loses its last part only. */
+  private static Path keep(Path folder, ObjectNode results, List<Figure> figures) {
     var list = results.putArray("figures");
     figures.forEach(figure -> figure.write(list.addObject()));
-    ResultFile.write(folder.resolve("results.json"), results);
-    out.println("The results are in " + folder.resolve("results.json"));
-    return figures.stream().anyMatch(f -> f.target() == 0 && f.verdict().equals("short")) ? 1 : 0;
+    var file = folder.resolve("results.json");
+    ResultFile.write(file, results);
+    return file;
   }
 
   private List<Figure> tests(Path folder, PrintWriter out) {

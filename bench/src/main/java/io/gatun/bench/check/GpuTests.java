@@ -74,7 +74,7 @@ record GpuTests(Path folder, Path results) {
         "%d passed, %d failed, %d skipped".formatted(all - failed - skipped, failed, skipped),
         failed,
         Bar.atMost(0),
-        "failed; " + (skipped == 0 ? log : "skipped: " + String.join("; ", reasons(suite))));
+        skipped == 0 ? log.toString() : "skipped: " + String.join("; ", reasons(suite)));
   }
 
   private static int count(Element suite, String attribute) {

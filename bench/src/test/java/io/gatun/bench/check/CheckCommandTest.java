@@ -9,6 +9,9 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -23,7 +26,15 @@ class CheckCommandTest {
   private JsonNode run(String... arguments) throws IOException {
     int code = BenchCommand.run(new PrintWriter(out), new PrintWriter(err), arguments);
     assertEquals(0, code, err.toString());
-    return new JsonMapper().readTree(Files.readString(folder.resolve("results.json")));
+    return read();
+  }
+
+  private Path file() {
+    return folder.resolve("results.json");
+  }
+
+  private JsonNode read() {
+    return new JsonMapper().readTree(file().toFile());
   }
 
   @Test
@@ -48,6 +59,28 @@ class CheckCommandTest {
     assertEquals(10, figures.get(2).get("target").intValue());
     assertEquals(4, figures.size());
     assertTrue(out.toString().contains("ceiling: device copy"), out.toString());
+  }
+
+  @Test
+  void whatWasMeasuredIsKeptBeforeTheNextPartBegins() throws IOException {
+    var kept = new ArrayList<Integer>();
+    var listener =
+        new PrintWriter(out) {
+          @Override
+          public void println(String line) {
+            if (line.startsWith("Measuring: ")) {
+              kept.add(Files.exists(file()) ? read().get("figures").size() : 0);
+            }
+            super.println(line);
+          }
+        };
+    String[] words = {"check", "--device", "cpu", "--scale", "small", "--no-tests"};
+    String[] rest = {"--parts", "COPY,LAUNCH", "--output", folder.toString()};
+    BenchCommand.run(
+        listener,
+        new PrintWriter(err),
+        Stream.of(words, rest).flatMap(Stream::of).toArray(String[]::new));
+    assertEquals(List.of(0, 1), kept);
   }
 
   @Test

@@ -43,22 +43,13 @@ final class CudaCompiler {
    * @throws DeviceException with the compiler's log when it refuses
    */
   byte[] compile(String stem, String source) {
-    var options =
-        List.of(
-            "--gpu-architecture=" + architecture,
-            "--std=c++17",
-            // A product and a sum stay apart, as in the CPU's kernels: fused ones are written.
-            "--fmad=false",
-            // NVRTC takes a lambda without annotation for a host function otherwise.
-            "--device-as-default-execution-space");
-    try (Arena arena = Arena.ofConfined()) {
-      String all = String.join("\n", options) + "\n" + version(arena) + "\n" + source;
-      Path file = folder.resolve(Cache.name(all.getBytes(StandardCharsets.UTF_8)) + ".cubin");
+    try {
+      Path file = file(source);
       byte[] kept = read(file);
       if (kept.length > 0) {
         return kept;
       }
-      byte[] made = run(stem, source, options, arena);
+      byte[] made = run(stem, source);
       write(file, made);
       return made;
     } catch (IOException e) {
@@ -68,10 +59,32 @@ final class CudaCompiler {
     }
   }
 
-  private static String version(Arena arena) {
-    var out = arena.allocate(JAVA_INT, 2);
-    check(Nvrtc.nvrtcVersion(out, out.asSlice(4)), "NVRTC has no version");
-    return "NVRTC %d.%d".formatted(out.get(JAVA_INT, 0), out.get(JAVA_INT, 4));
+  /** Whether a program was compiled before. */
+  boolean has(String source) {
+    return Files.exists(file(source));
+  }
+
+  private Path file(String source) {
+    String all = String.join("\n", options()) + "\n" + version() + "\n" + source;
+    return folder.resolve(Cache.name(all.getBytes(StandardCharsets.UTF_8)) + ".cubin");
+  }
+
+  private List<String> options() {
+    return List.of(
+        "--gpu-architecture=" + architecture,
+        "--std=c++17",
+        // A product and a sum stay apart, as in the CPU's kernels: fused ones are written.
+        "--fmad=false",
+        // NVRTC takes a lambda without annotation for a host function otherwise.
+        "--device-as-default-execution-space");
+  }
+
+  private static String version() {
+    try (Arena arena = Arena.ofConfined()) {
+      var out = arena.allocate(JAVA_INT, 2);
+      check(Nvrtc.nvrtcVersion(out, out.asSlice(4)), "NVRTC has no version");
+      return "NVRTC %d.%d".formatted(out.get(JAVA_INT, 0), out.get(JAVA_INT, 4));
+    }
   }
 
   /** What a file holds behind its digest, or nothing if it is absent or broken. */
@@ -93,33 +106,38 @@ final class CudaCompiler {
     Cache.write(file, all);
   }
 
-  private static byte[] run(String stem, String source, List<String> options, Arena arena) {
-    var none = MemorySegment.NULL;
-    var program = arena.allocate(ADDRESS);
-    var text = arena.allocateFrom(source);
-    check(
-        Nvrtc.nvrtcCreateProgram(program, text, arena.allocateFrom(stem + ".cu"), 0, none, none),
-        stem);
-    try {
-      var handle = program.get(ADDRESS, 0);
-      var list = arena.allocate(ADDRESS, options.size());
-      for (int i = 0; i < options.size(); i++) {
-        list.setAtIndex(ADDRESS, i, arena.allocateFrom(options.get(i)));
+  private byte[] run(String stem, String source) {
+    try (Arena arena = Arena.ofConfined()) {
+      var none = MemorySegment.NULL;
+      var out = arena.allocate(ADDRESS);
+      var text = arena.allocateFrom(source);
+      var name = arena.allocateFrom(stem + ".cu");
+      check(Nvrtc.nvrtcCreateProgram(out, text, name, 0, none, none), stem);
+      try {
+        return cubin(stem, out.get(ADDRESS, 0), arena);
+      } finally {
+        Nvrtc.nvrtcDestroyProgram(out);
       }
-      int code = Nvrtc.nvrtcCompileProgram(handle, options.size(), list);
-      if (code != 0) {
-        throw new DeviceException(
-            "%s.cu does not compile with %s: %s%n%s"
-                .formatted(stem, options, reason(code), log(handle, arena)));
-      }
-      var size = arena.allocate(JAVA_LONG);
-      check(Nvrtc.nvrtcGetCUBINSize(handle, size), stem);
-      var cubin = arena.allocate(size.get(JAVA_LONG, 0));
-      check(Nvrtc.nvrtcGetCUBIN(handle, cubin), stem);
-      return cubin.toArray(JAVA_BYTE);
-    } finally {
-      Nvrtc.nvrtcDestroyProgram(program);
     }
+  }
+
+  private byte[] cubin(String stem, MemorySegment program, Arena arena) {
+    var options = options();
+    var list = arena.allocate(ADDRESS, options.size());
+    for (int i = 0; i < options.size(); i++) {
+      list.setAtIndex(ADDRESS, i, arena.allocateFrom(options.get(i)));
+    }
+    int code = Nvrtc.nvrtcCompileProgram(program, options.size(), list);
+    if (code != 0) {
+      throw new DeviceException(
+          "%s.cu does not compile with %s: %s%n%s"
+              .formatted(stem, options, reason(code), log(program, arena)));
+    }
+    var size = arena.allocate(JAVA_LONG);
+    check(Nvrtc.nvrtcGetCUBINSize(program, size), stem);
+    var cubin = arena.allocate(size.get(JAVA_LONG, 0));
+    check(Nvrtc.nvrtcGetCUBIN(program, cubin), stem);
+    return cubin.toArray(JAVA_BYTE);
   }
 
   private static String log(MemorySegment program, Arena arena) {

@@ -64,13 +64,24 @@ public final class CudaDevice implements Device {
   }
 
   /**
-   * Opens a GPU.
+   * As {@link Device#cuda(int)}.
    *
    * @param ordinal its number, from 0
    * @return a new device, to be closed
-   * @throws DeviceException as {@link Device#cuda(int)}
    */
-  public static CudaDevice open(int ordinal) {
+  public static CudaDevice ready(int ordinal) {
+    var device = open(ordinal, nobody -> {});
+    try {
+      device.modules.compileMissing();
+      return device;
+    } catch (RuntimeException e) {
+      device.close();
+      throw e;
+    }
+  }
+
+  /** Opens a GPU, and compiles each kernel when it is launched. */
+  static CudaDevice open(int ordinal) {
     return open(ordinal, nobody -> {});
   }
 

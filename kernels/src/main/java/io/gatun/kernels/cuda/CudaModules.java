@@ -6,11 +6,16 @@ import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.DeviceException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.regex.Pattern;
 
@@ -71,6 +76,39 @@ final class CudaModules {
     return kernels.compareAndSet(kernel.ordinal(), null, find(kernel));
   }
 
+  /**
+   * Compiles all programs that were never compiled, on all processors: a first step needs most of
+   * them, and one after the other they take half a minute.
+   */
+  void compileMissing() {
+    var missing =
+        Arrays.stream(CudaKernel.values())
+            .map(CudaKernel::stem)
+            .distinct()
+            .filter(stem -> !compiler.has(program(stem)))
+            .toList();
+    if (missing.isEmpty()) {
+      return;
+    }
+    System.getLogger("io.gatun.kernels")
+        .log(
+            Level.INFO,
+            "compiling %d kernel files for %s, once".formatted(missing.size(), context.gpu()));
+    try (var pool = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
+      var tasks =
+          missing.stream()
+              .map(stem -> CompletableFuture.runAsync(() -> compile(stem), pool))
+              .toArray(CompletableFuture<?>[]::new);
+      CompletableFuture.allOf(tasks).join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException refused ? refused : e;
+    }
+  }
+
+  private byte[] compile(String stem) {
+    return compiler.compile(stem, program(stem));
+  }
+
   private Loaded find(CudaKernel kernel) {
     var module = modules.computeIfAbsent(kernel.stem(), this::load);
     var signature = CudaSignature.read(module.source(), kernel.function());
@@ -83,14 +121,13 @@ final class CudaModules {
   }
 
   private Module load(String stem) {
-    String source = text(stem + ".cu");
-    byte[] cubin = compiler.compile(stem, program(stem, source));
+    byte[] cubin = compile(stem);
     try (Arena arena = Arena.ofConfined()) {
       var out = arena.allocate(ADDRESS);
       var image = arena.allocate(cubin.length, 64).copyFrom(MemorySegment.ofArray(cubin));
       var none = MemorySegment.NULL;
       context.check(Cuda.cuModuleLoadDataEx(out, image, 0, none, none), stem);
-      return new Module(out.get(ADDRESS, 0), source);
+      return new Module(out.get(ADDRESS, 0), text(stem + ".cu"));
     }
   }
 
@@ -124,7 +161,8 @@ final class CudaModules {
    * one text, so tables of numbers that are shared with the CPU's kernels are put where they are
    * included.
    */
-  static String program(String stem, String source) {
+  static String program(String stem) {
+    String source = text(stem + ".cu");
     var program = new StringBuilder();
     append(program, "prelude.cuh", text("prelude.cuh"));
     var first = AFTER.matcher(source);

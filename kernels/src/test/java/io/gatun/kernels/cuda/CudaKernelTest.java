@@ -87,8 +87,7 @@ class CudaKernelTest {
   @MethodSource("stems")
   void nvidiasCompilerTakesIt(String stem) throws IOException, InterruptedException {
     assumeTrue(hasNvcc(), "no nvcc here: kernels are not compiled for " + ARCHITECTURES);
-    Files.writeString(
-        folder.resolve("k.cu"), CudaModules.program(stem, CudaModules.text(stem + ".cu")));
+    Files.writeString(folder.resolve("k.cu"), CudaModules.program(stem));
     String log = assemble();
     for (String architecture : ARCHITECTURES) {
       assertTrue(log.contains("for '" + architecture + "'"), log);
@@ -125,7 +124,7 @@ class CudaKernelTest {
     assumeTrue(
         CudaTests.hasNvrtc(),
         "no NVRTC of NVIDIA's here; with one, give its folder by -Dgatun.cuda.path");
-    String program = CudaModules.program(stem, CudaModules.text(stem + ".cu"));
+    String program = CudaModules.program(stem);
     for (String architecture : ARCHITECTURES) {
       assertTrue(new CudaCompiler(architecture, folder).compile(stem, program).length > 0);
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.kernels.CudaFindings;
 import io.gatun.kernels.CudaFindings.Gpu;
 import io.gatun.kernels.Device;
+import io.gatun.kernels.cache.Cache;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -43,6 +44,10 @@ class CudaSurveyTest {
     assertEquals(List.of(new Gpu(0, "Gatun emulator", "8.0", memory)), found.gpus());
     try (Device device = Device.cuda()) {
       assertEquals(memory, device.memory().capacity());
+    }
+    var compiler = new CudaCompiler("sm_80", Cache.folder("cuda"));
+    for (var kernel : CudaKernel.values()) {
+      assertTrue(compiler.has(CudaModules.program(kernel.stem())), kernel.stem());
     }
   }
 
