@@ -25,6 +25,7 @@ public final class Decoder implements Backbone {
   private final List<BlockWeights> blocks;
   private final Norm finalNorm;
   private final Weight head; // (vocabulary, hidden); the embedding where tied
+  private final Rotations rotations;
 
   Decoder(
       DecoderConfig config,
@@ -37,6 +38,7 @@ public final class Decoder implements Backbone {
     this.blocks = List.copyOf(blocks);
     this.finalNorm = finalNorm;
     this.head = head;
+    this.rotations = new Rotations(config.rope());
   }
 
   /**
@@ -158,5 +160,9 @@ public final class Decoder implements Backbone {
 
   Weight head() {
     return head;
+  }
+
+  Rotations rotations() {
+    return rotations;
   }
 }

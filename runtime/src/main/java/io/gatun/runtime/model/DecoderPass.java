@@ -39,18 +39,12 @@ record DecoderPass(Decoder decoder, Pass pass, Matrix cos, Matrix sin, Optional<
   }
 
   private void rotate() {
-    var rope = decoder.config().rope();
     float[] c = new float[pass.tokens() * cos.cols()];
     float[] s = new float[pass.tokens() * cos.cols()];
     int[] positions = pass.segments().positions();
     for (var segment : pass.segments().list()) {
-      int first = segment.queryFirst();
-      int last = first + segment.queryLength() - 1;
-      if (last >= first) {
-        float[] frequencies = rope.frequencies(positions[last] + 1);
-        for (int row = first; row <= last; row++) {
-          rope.fill(positions[row], frequencies, row, c, s);
-        }
+      if (segment.queryLength() > 0) {
+        decoder.rotations().fill(positions, segment.queryFirst(), segment.queryLength(), c, s);
       }
     }
     HostCopy.write(cos, c);
