@@ -10,7 +10,7 @@ import java.util.TreeMap;
  *
  * @param allocated live now
  * @param peak most that was ever in use, live and kept by the device for itself
- * @param capacity what the device may hold
+ * @param capacity what the device may hold: on a GPU, what was free when it was opened
  * @param byName live bytes by buffer name; what a device keeps for itself stands here too, but is
  *     not part of what is allocated
  */

@@ -35,7 +35,14 @@ final class CudaMemory {
     this.lock = lock;
     this.context = context;
     out = arena.allocate(JAVA_LONG);
-    ledger = new Ledger(device, context.gpu().memory());
+    ledger = new Ledger(device, free(arena));
+  }
+
+  /** What other processes and the context have left. */
+  private long free(Arena arena) {
+    var free = arena.allocate(JAVA_LONG, 2);
+    context.check(Cuda.cuMemGetInfo_v2(free, free.asSlice(JAVA_LONG.byteSize())), "free memory");
+    return free.get(JAVA_LONG, 0);
   }
 
   CudaBuffer allocate(String name, long bytes, Arena owner) {

@@ -21,7 +21,7 @@ public final class Ledger {
    * A ledger without buffers.
    *
    * @param device whose buffers it counts
-   * @param capacity bytes that the device has
+   * @param capacity bytes that the device has for this process
    */
   public Ledger(Device device, long capacity) {
     this.device = device;
@@ -83,7 +83,8 @@ public final class Ledger {
    */
   public DeviceException outOfMemory(String name, long bytes) {
     return new DeviceException(
-        "no memory for %s: %,d bytes asked for, %,d of %,d in use:%n%s"
+        ("no memory for %s: %,d bytes asked for, %,d of %,d in use; less is needed with fewer or"
+                + " shorter rows at a time, recomputed blocks or 4-bit weights. In use:%n%s")
             .formatted(name, bytes, inUse(), capacity, use().table()));
   }
 

@@ -124,6 +124,20 @@ class CudaDeviceTest {
   }
 
   @Test
+  void whatOthersHoldIsNoPartOfTheCapacity() {
+    long bytes = 64 << 20;
+    try (Device other = CudaTests.open();
+        Arena arena = Arena.ofConfined()) {
+      other.allocate("other", bytes, arena);
+      other.synchronize();
+      try (Device device = CudaTests.open()) {
+        long left = other.memory().capacity() - bytes;
+        assertTrue(device.memory().capacity() <= left, device.memory().capacity() + " of " + left);
+      }
+    }
+  }
+
+  @Test
   void useAfterFreeThrows() {
     try (Device device = CudaTests.open()) {
       Matrix x;

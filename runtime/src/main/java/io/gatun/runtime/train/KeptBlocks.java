@@ -23,13 +23,24 @@ final class KeptBlocks {
       case OFF -> layers;
       case AUTO -> {
         var memory = device.memory();
-        long room = (memory.capacity() - memory.allocated()) / 2;
+        long room = (long) ((memory.capacity() - memory.allocated()) * usable(device));
         int kept = layers;
         while (kept > 0 && bytes.applyAsLong(kept) > room) {
           kept--;
         }
         yield kept;
       }
+    };
+  }
+
+  /**
+   * Of a machine's memory other programs need a part; of what is free on a GPU, moments of the
+   * optimizer and decoded weights, which are allocated later.
+   */
+  private static double usable(Device device) {
+    return switch (device.kind()) {
+      case CPU -> 0.5;
+      case CUDA -> 0.75;
     };
   }
 }
