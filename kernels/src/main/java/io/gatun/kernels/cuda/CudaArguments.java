@@ -121,7 +121,7 @@ final class CudaArguments {
         case Matrix m -> setLong(at, address(device, m.buffer(), m.offset()));
         case Buffer buffer -> setLong(at, address(device, buffer, numbers[i]));
         case Band band -> band(at, device, band);
-        case String fault -> setLong(at, device.fault(fault));
+        case String fault -> setLong(at, device.faults.counter(fault));
         case Own own -> own(at, device, own, numbers[i]);
         default -> throw new AssertionError(passed[i]);
       }
@@ -156,9 +156,9 @@ final class CudaArguments {
   private void own(int at, CudaDevice device, Own own, long amount) {
     switch (own) {
       case VALUE -> {}
-      case SCRATCH -> setLong(at, device.scratch(amount));
-      case TICKETS -> setLong(at, device.tickets((int) amount));
-      case BAD_INDEX -> setLong(at, device.fault(kernel.badIndex));
+      case SCRATCH -> setLong(at, device.memory.scratch(amount));
+      case TICKETS -> setLong(at, device.memory.tickets((int) amount));
+      case BAD_INDEX -> setLong(at, device.faults.counter(kernel.badIndex));
     }
   }
 

@@ -32,9 +32,9 @@ public final class CudaDevice implements Device {
   private final Consumer<MemorySegment> downloaded;
   private final Arena arena;
   final CudaContext context;
-  private final CudaMemory memory;
+  final CudaMemory memory;
   private final CudaStaging staging;
-  private final CudaFaults faults;
+  final CudaFaults faults;
   private final CudaModules modules;
   private final CudaLaunches launches;
   private final CudaProducts products;
@@ -85,7 +85,7 @@ public final class CudaDevice implements Device {
     return open(ordinal, nobody -> {});
   }
 
-  /** A device that shows what the host downloads from it: two runs can be compared. */
+  /** The same; what the host downloads is shown, so that two runs can be compared. */
   static CudaDevice open(int ordinal, Consumer<MemorySegment> downloaded) {
     var gpu = CudaDriver.open(ordinal);
     var arena = Arena.ofShared();
@@ -201,19 +201,6 @@ public final class CudaDevice implements Device {
     } finally {
       context.profile().stop();
     }
-  }
-
-  /** Address of a counter that a kernel adds to when what the text says is the case. */
-  long fault(String text) {
-    return faults.counter(text);
-  }
-
-  long scratch(long bytes) {
-    return memory.scratch(bytes);
-  }
-
-  long tickets(int count) {
-    return memory.tickets(count);
   }
 
   /** A buffer that is about to be used. */

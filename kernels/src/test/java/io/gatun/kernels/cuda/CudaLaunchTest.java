@@ -160,13 +160,15 @@ class CudaLaunchTest {
     assertEquals(
         "a at byte 0: 33554432 bytes of scratch; b at byte 8: 16384 tickets",
         launch.arguments().toString());
-    assertEquals(device.scratch(1) + CudaDevice.SCRATCH_BYTES, device.tickets(1));
+    assertEquals(device.memory.scratch(1) + CudaDevice.SCRATCH_BYTES, device.memory.tickets(1));
     String advice = device + " has %s; give it fewer rows at a time";
-    var e = assertThrows(DeviceException.class, () -> device.scratch(CudaDevice.SCRATCH_BYTES + 1));
+    var e =
+        assertThrows(
+            DeviceException.class, () -> device.memory.scratch(CudaDevice.SCRATCH_BYTES + 1));
     assertEquals(
         "an op needs 33,554,433 bytes of scratch, " + advice.formatted("33,554,432"),
         e.getMessage());
-    e = assertThrows(DeviceException.class, () -> device.tickets(CudaDevice.TICKETS + 1));
+    e = assertThrows(DeviceException.class, () -> device.memory.tickets(CudaDevice.TICKETS + 1));
     assertEquals("an op needs 16,385 tickets, " + advice.formatted("16,384"), e.getMessage());
   }
 }
