@@ -2,27 +2,6 @@
 // o = softmax(scale * q kT, capped and masked) v over packed segments: a block for each tile of query rows walks over the blocks of
 // keys from the root of its chain on. No other tile or segment enters a row's sums. While scores are formed v is on its way, while
 // they are multiplied with it the next k. Segments with few rows are left to attention_decode.
-template <int MAX, class T, int M>
-DEVICE void finish(const Attention& a, const Rows& rows, int first, const Softmax<M>& state, float (&sum)[M][MAX / 8][4], T* room,
-                   const Matrix& o, const Matrix& lse) {
-#pragma unroll
-  for (int m = 0; m < M; m++) {
-    const int row = first + 16 * m;
-    if (row >= rows.count) return;
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const float total = sum_of_row(state.total[m][h]), factor = total > 0 ? 1 / total : total;
-#pragma unroll
-      for (int n = 0; n < MAX / 8; n++) sum[m][n][2 * h] *= factor, sum[m][n][2 * h + 1] *= factor;
-      const int i = row + 8 * h + lane() / 4;
-      if (lane() % 4 != 0 || i >= rows.count) continue;
-      *row_of<float>(lse, rows, i, 1) = log_sum(state.largest[m][h] * factor_of(a), total);
-    }
-    store_rows<MAX>(sum[m], 1, room + 16 * m * PITCH<T, MAX>, min(16, rows.count - row), a.dim,
-                    [&](int i) { return row_of<T>(o, rows, row + i, a.dim); });
-  }
-}
-
 // The totals stay those of all weights.
 template <int M, int N>
 DEVICE void drop(const Attention& a, const Rows& rows, int first, const Keys& keys, float (&s)[M][N][4]) {

@@ -60,11 +60,10 @@ DEVICE void mask(const Attention& a, int first, int count, const Softmax<M>& sta
   }
 }
 
-// Turns the products of the rows with keys offset.. of a block into weights relative to the new maximum; shrinks what was added
-// with older ones.
-template <int MAX, bool CAPS, int M, int N>
-DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& state, float (&s)[M][N][4],
-                  float (&sum)[M][MAX / 8][4]) {
+// Turns the products of the rows with keys offset.. of a block into weights relative to the new maximum. What was added with older
+// ones has to shrink.
+template <bool CAPS, int M, int N>
+DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& state, float (&s)[M][N][4], float (&shrink)[M][2]) {
   const int first = keys.position + offset, count = keys.count - offset;
   const bool all = count >= 8 * N && first + 8 * N - 1 <= state.low && (a.window == 0 || state.high - first < a.window);
   const float factor = factor_of(a);
@@ -89,7 +88,7 @@ DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& 
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
       // A row that has seen no key yet: any finite maximum gives weights of zero.
       const float base = top == -infinity() ? 0 : __fmul_rn(top, factor);
-      const float shrink = exp2_approx(__fmul_rn(state.largest[m][h], factor) - base);
+      shrink[m][h] = exp2_approx(__fmul_rn(state.largest[m][h], factor) - base);
       float total = 0;
 #pragma unroll
       for (int n = 0; n < N; n++) {
@@ -101,12 +100,28 @@ DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& 
         }
       }
       state.largest[m][h] = top;
-      state.total[m][h] = __fmaf_rn(state.total[m][h], shrink, total);
-      if (!__any_sync(~0u, shrink != 1)) continue;
-#pragma unroll
-      for (int n = 0; n < MAX / 8; n++) sum[m][n][2 * h] *= shrink, sum[m][n][2 * h + 1] *= shrink;
+      state.total[m][h] = __fmaf_rn(state.total[m][h], shrink[m][h], total);
     }
   }
+}
+template <int M, int N>
+DEVICE void multiply(const float (&factor)[M][2], float (&sum)[M][N][4]) {
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      if (!__any_sync(~0u, factor[m][h] != 1)) continue;
+#pragma unroll
+      for (int n = 0; n < N; n++) sum[m][n][2 * h] *= factor[m][h], sum[m][n][2 * h + 1] *= factor[m][h];
+    }
+  }
+}
+template <int MAX, bool CAPS, int M, int N>
+DEVICE void weigh(const Attention& a, const Keys& keys, int offset, Softmax<M>& state, float (&s)[M][N][4],
+                  float (&sum)[M][MAX / 8][4]) {
+  float shrink[M][2];
+  weigh<CAPS>(a, keys, offset, state, s, shrink);
+  multiply(shrink, sum);
 }
 
 DEVICE float sum_of_row(float x) {
@@ -115,3 +130,24 @@ DEVICE float sum_of_row(float x) {
 }
 // Log of the sum of exp(score), given the largest score to base 2 and the sum relative to it.
 DEVICE float log_sum(float largest, float total) { return total == 0 ? -infinity() : (largest + log2f(total)) * LN2; }
+// Stores what the rows of a warp came to, by way of room for them in shared memory.
+template <int MAX, class T, int M>
+DEVICE void finish(const Attention& a, const Rows& rows, int first, const Softmax<M>& state, float (&sum)[M][MAX / 8][4], T* room,
+                   const Matrix& o, const Matrix& lse) {
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+    const int row = first + 16 * m;
+    if (row >= rows.count) return;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      const float total = sum_of_row(state.total[m][h]), factor = total > 0 ? 1 / total : total;
+#pragma unroll
+      for (int n = 0; n < MAX / 8; n++) sum[m][n][2 * h] *= factor, sum[m][n][2 * h + 1] *= factor;
+      const int i = row + 8 * h + lane() / 4;
+      if (lane() % 4 != 0 || i >= rows.count) continue;
+      *row_of<float>(lse, rows, i, 1) = log_sum(state.largest[m][h] * factor_of(a), total);
+    }
+    store_rows<MAX>(sum[m], 1, room + 16 * m * PITCH<T, MAX>, min(16, rows.count - row), a.dim,
+                    [&](int i) { return row_of<T>(o, rows, row + i, a.dim); });
+  }
+}

@@ -3,7 +3,7 @@
 //
 //   fibers      blocks, orders, deadlock, watchdog          hooks    what a kernel's loads and stores call
 //   rendezvous  barriers and warp collectives               memory   allocations, a byte of shadow per byte
-//   tensor      mma, ldmatrix, cp.async                     races    who touched a byte last, and what is ordered before what
+//   tensor      mma, ldmatrix, cp.async; wgmma              races    who touched a byte last, and what is ordered before what
 //   streams     work that waits until somebody waits        driver, module, nvrtc, cublaslt: the exported functions
 #pragma once
 #include <stdarg.h>
@@ -73,7 +73,7 @@ bool stream_ordered(u32 epoch);                  // streams.cpp: is the operatio
 std::string stream_operation(u32 epoch);
 
 // ---- memory ----
-enum { ADDRESSABLE = 1, DEFINED = 2, WAS_READ = 4, WAS_WRITTEN = 8 };
+enum { ADDRESSABLE = 1, DEFINED = 2, WAS_READ = 4, WAS_WRITTEN = 8, GENERIC = 16 };  // GENERIC: written, not fenced for wgmma
 struct Region {
   u8* base = nullptr;
   u64 size = 0;

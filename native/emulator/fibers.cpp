@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "emulator.h"
+#include "wgmma.h"
 
 // Saves the callee's registers on its stack, stores the stack pointer, and goes on with another stack.
 extern "C" void emu_switch(void** save, void* load);
@@ -63,6 +64,7 @@ void leave_checks() {
     const auto& copies = f.groups.empty() ? f.open : f.groups[0];
     fail(LAUNCH_FAILED, format("thread ends with cp.async from line %d not waited for", copies.empty() ? 0 : copies.front().line));
   }
+  require_no_products();
   if (barrier_arrived > 0)
     fail(LAUNCH_FAILED, format("divergence: thread left the kernel while %d threads wait in __syncthreads at line %d", barrier_arrived, barrier_line));
   for (auto& s : warps[self >> 5].slot) {
@@ -121,6 +123,7 @@ void run_block(u64 block_seed) {
   barrier_arrived = 0, live = threads;
   for (auto& w : warps) w = {};
   reset_shared();
+  forget_products();
   for (int t = 0; t < threads; t++) prepare(t);
   const auto order_of_threads = sequence(threads, block_seed);
   while (live > 0 && !failed) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "fibers.h"
+#include "wgmma.h"
 
 namespace emulator {
 
@@ -70,6 +71,7 @@ void access(const void* p, int bytes, Access kind, void* pc) {
   for (Region* r : {&module.shared, &dynamic_shared}) {
     if (at - (u64)r->base < r->size) {
       touch(*r, at - (u64)r->base, bytes, kind, pc);
+      if (r == &dynamic_shared && writes(kind)) note_generic_write(at - (u64)r->base, bytes);
       return;
     }
   }

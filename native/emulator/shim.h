@@ -48,6 +48,12 @@ void* emu_dynamic_shared();
 void emu_cp_async(void* shared, const void* global, int bytes, int line);
 void emu_cp_async_commit();
 void emu_cp_async_wait(int pending);
+void emu_wgmma(float* d, int n, const unsigned* a, unsigned long long a_tile, unsigned long long b_tile, int turned, int add, int line);
+void emu_wgmma_fence(int line);
+void emu_wgmma_commit(int line);
+void emu_wgmma_wait(int pending, int line);
+void emu_fence_proxy(int line);
+unsigned emu_shared_address(const void* p);
 enum { EMU_RELAXED = 0, EMU_ACQUIRE = 1, EMU_RELEASE = 2, EMU_ACQ_REL = 3 };
 unsigned emu_atomic_add(unsigned* p, unsigned v, int order);
 unsigned emu_atomic_load(const unsigned* p, int order);
@@ -136,6 +142,21 @@ inline void cp_async_4(void* shared, const void* global, bool exists, EMU_LINE) 
 }
 inline void cp_async_commit() { emu_cp_async_commit(); }
 template <int PENDING> inline void cp_async_wait() { emu_cp_async_wait(PENDING); }
+// Those of wgmma.cuh.
+inline void fence_proxy_async(EMU_LINE) { emu_fence_proxy(line); }
+template <int N> inline void pin(float (&)[N][4]) {}
+inline void wgmma_fence(EMU_LINE) { emu_wgmma_fence(line); }
+inline void wgmma_commit(EMU_LINE) { emu_wgmma_commit(line); }
+template <int PENDING> inline void wgmma_wait(EMU_LINE) { emu_wgmma_wait(PENDING, line); }
+inline unsigned shared_address(const void* p) { return emu_shared_address(p); }
+template <bool TURNED, int N>
+inline void wgmma(float (&d)[N][4], unsigned long long a, unsigned long long b, bool add, EMU_LINE) {
+  emu_wgmma(d[0], 8 * N, nullptr, a, b, TURNED, add, line);
+}
+template <bool TURNED, int N>
+inline void wgmma(float (&d)[N][4], const unsigned (&a)[4], unsigned long long b, bool add, EMU_LINE) {
+  emu_wgmma(d[0], 8 * N, a, 0, b, TURNED, add, line);
+}
 
 // A launch brings a buffer of parameters without types: the compiler knows them. One line EMU_KERNEL(name, bound) for each
 // kernel is appended to the program.

@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "numbers.h"
 #include "rendezvous.h"
+#include "wgmma.h"
 
 namespace emulator {
 
@@ -63,6 +64,13 @@ static float truncated(const float* a, const float (*b)[8], int n, float d) {
   return d;
 }
 
+float add_products(const float* a, const float (*b)[8], int n, float d) {
+  if (pessimistic) return truncated(a, b, n, d);
+  double sum = d;  // exact products, one rounding at the end
+  for (int k = 0; k < 16; k++) sum += (double)a[k] * b[k][n];
+  return (float)sum;
+}
+
 // Fragments as in the PTX ISA, m16n8k16.
 static void multiply(Lane* lanes) {
   float a[16][16], b[16][8];
@@ -77,9 +85,7 @@ static void multiply(Lane* lanes) {
   for (int m = 0; m < 16; m++) {
     for (int n = 0; n < 8; n++) {
       float* d = (float*)lanes[(m & 7) * 4 + (n >> 1)].u + 6 + (m >> 3) * 2 + (n & 1);
-      double sum = *d;                                    // exact products, one rounding at the end
-      for (int k = 0; k < 16; k++) sum += (double)a[m][k] * b[k][n];
-      *d = pessimistic ? truncated(a[m], b, n, *d) : (float)sum;
+      *d = add_products(a[m], b, n, *d);
     }
   }
 }

@@ -37,6 +37,7 @@ final class Emulator implements AutoCloseable {
   private final List<Long> memory = new ArrayList<>();
   final MemorySegment stream;
   private boolean broken;
+  String architecture = "sm_80";
 
   private Emulator() {
     check(Cuda.cuInit(0));
@@ -117,6 +118,17 @@ final class Emulator implements AutoCloseable {
     return kernel(file, name, text.replace(from, to));
   }
 
+  /** The same for a Hopper GPU. */
+  MemorySegment hopperKernel(String file, String name, String from, String to) {
+    architecture = architecture.equals("sm_80") ? "sm_90a" : architecture;
+    String text = resource(file);
+    if (!text.contains(from)) {
+      throw new AssertionError(file + " has no " + from);
+    }
+    String wgmma = "#line 1 \"wgmma.cuh\"\n%s\n".formatted(source("wgmma.cuh"));
+    return kernel(file, name, wgmma + "#line 1 \"hopper.cu\"\n" + text.replace(from, to));
+  }
+
   MemorySegment kernel(String file, String name, String text) {
     var out = arena.allocate(ADDRESS);
     check(
@@ -132,13 +144,13 @@ final class Emulator implements AutoCloseable {
   MemorySegment compile(String file, String text) {
     String source =
         "#line 1 \"prelude.cuh\"\n%s\n#line 1 \"%s\"\n%s".formatted(prelude(), file, text);
-    var image = COMPILED.computeIfAbsent(source, this::compile);
+    var image = COMPILED.computeIfAbsent(architecture + source, _ -> compile(source));
     return arena.allocate(image.length, 16).copyFrom(MemorySegment.ofArray(image));
   }
 
   private byte[] compile(String source) {
     var program = program(source, "kernel");
-    int rc = compile(program, "--gpu-architecture=sm_80", "--fmad=false");
+    int rc = compile(program, "--gpu-architecture=" + architecture, "--fmad=false");
     assertEquals(0, rc, () -> log(program));
     var size = arena.allocate(JAVA_LONG);
     assertEquals(0, Nvrtc.nvrtcGetCUBINSize(program, size));
@@ -242,8 +254,12 @@ final class Emulator implements AutoCloseable {
   }
 
   static String prelude() {
+    return source("prelude.cuh");
+  }
+
+  private static String source(String file) {
     try {
-      return Files.readString(ROOT.resolve("native/cuda/prelude.cuh"));
+      return Files.readString(ROOT.resolve("native/cuda").resolve(file));
     } catch (java.io.IOException e) {
       throw new java.io.UncheckedIOException(e);
     }

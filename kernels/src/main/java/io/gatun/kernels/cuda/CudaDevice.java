@@ -109,6 +109,11 @@ public final class CudaDevice implements Device {
     return launches.begin(kernel);
   }
 
+  /** Whether it takes kernels for Hopper, which no other GPU takes: compute capability 9.0. */
+  public boolean isHopper() {
+    return context.gpu().major() == 9 && context.gpu().minor() == 0;
+  }
+
   /** From the beginning of the scratch, after all that was launched. */
   boolean downloadScratch(MemorySegment to, String what) {
     return errors.later(() -> staging.download(memory.scratch(to.byteSize()), to, what));

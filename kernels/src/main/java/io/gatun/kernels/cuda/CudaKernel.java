@@ -85,6 +85,10 @@ public enum CudaKernel {
   ATTENTION_DROP_256("attention"),
   /** Attention, with dropout too, of F32 heads up to 256 columns. */
   ATTENTION_F32("attention"),
+  /** Attention on Hopper, of BF16 heads up to 64 columns. */
+  ATTENTION_HOPPER_64("attention_hopper"),
+  /** Attention on Hopper, of BF16 heads up to 128 columns. */
+  ATTENTION_HOPPER_128("attention_hopper"),
   /** The gradient of q, of BF16 heads up to 64 columns. */
   ATTENTION_DQ_64("attention_dq"),
   /** The gradient of q, of BF16 heads up to 128 columns. */

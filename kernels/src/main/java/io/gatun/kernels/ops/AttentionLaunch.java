@@ -132,7 +132,7 @@ final class AttentionLaunch {
 
   void forward(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
     boolean plain = dropout.isEmpty() && shape.softCap() == 0 && shape.scale() > 0;
-    Block block = plain && tiles != Tiles.F32 ? tiles.forward : tiles.dropping;
+    Block block = plain && tiles != Tiles.F32 ? forwardTiles() : tiles.dropping;
     long blocks = blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block));
     if (blocks > 0) {
       CudaLaunch launch = inputs(results(begin(block, q, k, v), o, lse));
@@ -153,6 +153,10 @@ final class AttentionLaunch {
       }
       decode(from, to, chunks, q, k, v, o, lse);
     }
+  }
+
+  private Block forwardTiles() {
+    return AttentionHopper.of(cuda, tiles).map(h -> h.forward).orElse(tiles.forward);
   }
 
   private void decode(

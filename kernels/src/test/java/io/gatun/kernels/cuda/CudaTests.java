@@ -49,6 +49,11 @@ public final class CudaTests {
     return isEmulator(NativeLibrary.CUDA);
   }
 
+  /** Makes the emulator a GPU of a compute capability, for devices that are opened from then on. */
+  public static void emulate(int major, int minor) {
+    call("emu_device", 1, major, minor, 13000);
+  }
+
   /** Whether NVIDIA's own run-time compiler is here, which needs no GPU. */
   static boolean hasNvrtc() {
     return NativeLibrary.NVRTC.available() && !isEmulator(NativeLibrary.NVRTC);

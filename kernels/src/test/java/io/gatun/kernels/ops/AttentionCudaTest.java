@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
-import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaTests;
@@ -29,7 +28,7 @@ class AttentionCudaTest {
       var list = packed(new int[] {70, 9, 40}, new int[] {-1, 0, 0});
       for (DType dtype : Samples.COMPUTE) {
         var odd = AttentionFixture.random(device, dtype, shape(2, 1, 40, 0, 0), list, 3, arena);
-        var even = aligned(odd, arena);
+        var even = odd.aligned(arena);
         List<float[]> expected = odd.forward().backward().written();
         List<float[]> actual = even.forward().backward().written();
         for (int i = 0; i < expected.size(); i++) {
@@ -37,29 +36,6 @@ class AttentionCudaTest {
         }
       }
     });
-  }
-
-  private static AttentionFixture aligned(AttentionFixture a, Arena arena) {
-    return new AttentionFixture(
-        a.shape(),
-        a.dropout(),
-        a.segments(),
-        aligned(a.q(), arena),
-        aligned(a.k(), arena),
-        aligned(a.v(), arena),
-        aligned(a.dO(), arena),
-        aligned(a.o(), arena),
-        aligned(a.lse(), arena),
-        aligned(a.dq(), arena),
-        aligned(a.dk(), arena),
-        aligned(a.dv(), arena));
-  }
-
-  private static Matrix aligned(Matrix m, Arena arena) {
-    var device = m.buffer().device();
-    Matrix copy = Matrix.allocate(device, "aligned", m.dtype(), m.rows(), m.cols(), arena);
-    HostCopy.write(copy, HostCopy.readFloats(m));
-    return copy;
   }
 
   /** More keys than there are chunks of the smallest size. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Device.CpuVariant;
+import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaTests;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -75,6 +76,28 @@ public final class Devices {
   public static void emulator(BiConsumer<Device, Arena> test) {
     CudaTests.requireEmulator();
     new Gpu().run(test);
+  }
+
+  /**
+   * Runs a test on a GPU of compute capability 9.0, or on the emulator as one; skips it elsewhere.
+   *
+   * @param test what to do
+   */
+  public static void hopper(BiConsumer<Device, Arena> test) {
+    CudaTests.require();
+    if (!CudaTests.emulated()) {
+      try (Device device = CudaTests.open()) {
+        assumeTrue(((CudaDevice) device).isHopper(), "this GPU is no Hopper");
+      }
+      new Gpu().run(test);
+      return;
+    }
+    CudaTests.emulate(9, 0);
+    try {
+      new Gpu().run(test);
+    } finally {
+      CudaTests.emulate(8, 0);
+    }
   }
 
   /** Where a test runs. */
