@@ -80,6 +80,22 @@ DEVICE u32 load_acquire(const u32* p) {
 }
 DEVICE void store_release(u32* p, u32 v) { asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory"); }
 
+// A launch may begin before the one before it has ended: what that wrote is there after the wait. Where it does not, and before
+// sm_90, there is nothing to wait for. The next one may begin when all blocks have let it, or ended.
+DEVICE void wait_for_launch_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+DEVICE void let_next_launch_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// Brings the line of an address near; one that does not exist is passed over.
+DEVICE void prefetch_l2(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
 // d (16x8, fp32) += a (16x16, bf16) b (16x8, bf16), in the fragments of the PTX ISA.
 DEVICE void mma_m16n8k16_bf16(float* d, const u32* a, const u32* b) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"

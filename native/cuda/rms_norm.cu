@@ -73,6 +73,7 @@ DEVICE void backward(T* t, const Matrix& dy, const Matrix& x, const Matrix& gamm
 
 extern "C" __global__ void __launch_bounds__(256) rms_norm_forward(Matrix x, Matrix gamma, float gammaOffset, float eps, Matrix y,
                                                                    Matrix rstd) {
+  let_next_launch_begin();
   with_compute_type(x.dtype, [&](auto* t) {
     with_team(gamma.cols, in_pieces(x) && in_pieces(gamma) && in_pieces(y), [&](auto team) {
       forward<decltype(team)>(t, x, gamma, gammaOffset, eps, y, rstd);

@@ -87,6 +87,7 @@ struct Moved { u64 bytes = 0, once = 0, accesses = 0; };   // once: not yet touc
 struct Allocation : Region {
   std::string name;
   bool live = true, pinned = false, touched = false;
+  bool fresh = false;                        // written by the launch before
   bool pending = false, freeing = false;     // stream-ordered: not yet allocated, about to be freed
   u64 touched_from = 0, touched_to = 0;      // where the launch that runs did
   u32 born = 0;                              // epoch of the operation that allocated it
@@ -95,6 +96,7 @@ struct Allocation : Region {
 };
 extern Region dynamic_shared;
 extern std::vector<Allocation*> touched;         // by the launch that runs
+extern std::vector<Allocation*> fresh;           // written by the one before
 Allocation* allocation_at(u64 address);          // live or freed, whose pages hold the address
 Allocation* allocate(u64 bytes, bool pinned);    // null when there is no room
 void free_now(Allocation* a);
@@ -118,6 +120,7 @@ struct Fiber {
   int line;
   u64 steps;                                 // since it last waited
   u16 releases;
+  bool waited;                               // for the launch before
   std::vector<std::vector<Copy>> groups;     // cp.async, committed
   std::vector<Copy> open;
   Knowledge known;                           // of other blocks
@@ -149,7 +152,7 @@ struct Module {
   std::vector<Symbol> shared_variables;
 };
 struct Function { Module* module; std::string name; void (*entry)(void**); int bound; std::vector<std::pair<int, int>> parameters; int dynamic = 48 << 10; };
-struct Launch { Function* function; Vec3 grid, block; u32 shared_bytes; std::vector<u64> buffer; std::vector<void*> arguments; };
+struct Launch { Function* function; Vec3 grid, block; u32 shared_bytes; std::vector<u64> buffer; std::vector<void*> arguments; bool early = false; };   // early: may begin before the launch before it has ended
 extern Launch* running;
 int run(Launch& launch);                     // SUCCESS or an error that was noted
 void* dynamic_shared_start();

@@ -84,7 +84,7 @@ void body() {
 
 void prepare(int thread) {
   Fiber& f = fibers[thread];
-  f.runnable = true, f.exited = false, f.at = nullptr, f.steps = 0, f.releases = 0;
+  f.runnable = true, f.exited = false, f.at = nullptr, f.steps = 0, f.releases = 0, f.waited = false;
   f.groups.clear(), f.open.clear(), f.known.reset();
   void** top = (void**)(stacks + (u64)(thread + 1) * kStack);
   *--top = nullptr;
@@ -148,7 +148,11 @@ void prepare_launch(const Launch& l) {
     dynamic_shared.open((u8*)mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), bytes);
     dynamic_shared.shared = true;
   }
+  for (auto a : fresh) a->fresh = false;
+  fresh.clear();
   for (auto a : touched) {
+    for (u64 i = a->touched_from; a->live && i < a->touched_to && !a->fresh; i++) a->fresh = a->shadow[i] & WAS_WRITTEN;
+    if (a->fresh) fresh.push_back(a);
     for (u64 i = a->touched_from; a->live && i < a->touched_to; i++) a->shadow[i] &= ADDRESSABLE | DEFINED;
     a->touched = false;
   }

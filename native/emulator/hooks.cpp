@@ -57,6 +57,7 @@ void touch_global(Allocation& a, const void* p, int bytes, Access kind, void* pc
   const std::string problem = unusable(a);
   if (!problem.empty()) report(a, offset, bytes, kind, problem, pc);
   if (offset >= a.size) report(a, offset, bytes, kind, "out of bounds", pc);
+  if (running->early && !fibers[self].waited && (a.fresh || writes(kind))) report(a, offset, bytes, kind, "too early, the launch before may still run", pc);
   count(a, offset, bytes, touch(a, offset, bytes, kind, pc), writes(kind));
 }
 }  // namespace
@@ -108,6 +109,8 @@ EXPORT void __ubsan_handle_add_overflow(void* d, u64, u64) { undefined("integer 
 EXPORT void __ubsan_handle_sub_overflow(void* d, u64, u64) { undefined("integer overflow in -", d); }
 EXPORT void __ubsan_handle_mul_overflow(void* d, u64, u64) { undefined("integer overflow in *", d); }
 EXPORT void __ubsan_handle_negate_overflow(void* d, u64) { undefined("integer overflow in negation", d); }
+
+EXPORT void emu_wait_for_launch_before() { fibers[self].waited = true; }
 
 // atomicAdd and the prelude's wrappers. Relaxed ones order nothing.
 enum { ACQUIRE = 1, RELEASE = 2 };

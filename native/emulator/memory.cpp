@@ -8,7 +8,7 @@
 namespace emulator {
 
 Region dynamic_shared;
-std::vector<Allocation*> touched;
+std::vector<Allocation*> touched, fresh;
 
 namespace {
 // A wide gap, so that an overrun is charged to the right allocation.
@@ -102,7 +102,7 @@ void forget_allocations() {
   if (arena != nullptr) madvise(arena, arena_top, MADV_DONTNEED);
   all.clear();
   owner.clear();
-  touched.clear();
+  touched.clear(), fresh.clear();
   arena_top = kGap;
   used = 0;
 }

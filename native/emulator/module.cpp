@@ -202,8 +202,7 @@ EXPORT int cuFuncSetAttribute(void* function, int attribute, int value) {
 }
 
 // Only the form with one buffer of parameters: that one has a size, so that their number and sizes can be checked.
-EXPORT int cuLaunchKernel(void* function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 shared, void* stream, void** parameters, void** extra) {
-  Guard guard;
+static int launch(void* function, Vec3 grid, Vec3 block, u32 shared, void* stream, bool early, void** parameters, void** extra) {
   if (int rc = ready()) return rc;
   Function* f = find(function);
   if (f == nullptr) return error(INVALID_HANDLE, "no such kernel");
@@ -215,7 +214,7 @@ EXPORT int cuLaunchKernel(void* function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by
     else if ((u64)extra[0] == 2) bytes = *(const u64*)extra[1];
     else return error(INVALID_VALUE, "an unknown entry among the extra arguments of a launch");
   }
-  auto l = std::make_shared<Launch>(Launch{f, {gx, gy, gz}, {bx, by, bz}, shared, {}, {}});
+  auto l = std::make_shared<Launch>(Launch{f, grid, block, shared, {}, {}, early});
   if (int rc = check_shape(*l)) return rc;
   if (int rc = take_arguments(*l, buffer, bytes)) return rc;
   Uses uses;
@@ -224,5 +223,24 @@ EXPORT int cuLaunchKernel(void* function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by
   }
   return enqueue(stream, "kernel " + f->name, uses, [l] { return run(*l); });
 }
+EXPORT int cuLaunchKernel(void* function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 shared, void* stream, void** parameters, void** extra) {
+  Guard guard;
+  return launch(function, {gx, gy, gz}, {bx, by, bz}, shared, stream, false, parameters, extra);
+}
+
+static u64 early_launches;
+struct LaunchAttribute { int id, pad; struct { int first; u8 rest[60]; } value; };
+struct LaunchConfig { Vec3 grid, block; u32 shared; void* stream; const LaunchAttribute* attributes; u32 count; };
+EXPORT int cuLaunchKernelEx(const LaunchConfig* c, void* function, void** parameters, void** extra) {
+  Guard guard;
+  bool early = false;
+  for (u32 i = 0; i < c->count; i++) {
+    if (c->attributes[i].id != 6) return error(NOT_SUPPORTED, format("launch attribute %d is not emulated", c->attributes[i].id));
+    early = c->attributes[i].value.first != 0;
+  }
+  early_launches += early;
+  return launch(function, c->grid, c->block, c->shared, c->stream, early, parameters, extra);
+}
+EXPORT void emu_early_launches(u64* out) { *out = early_launches; }
 
 }  // namespace emulator

@@ -54,6 +54,7 @@ void emu_wgmma_commit(int line);
 void emu_wgmma_wait(int pending, int line);
 void emu_fence_proxy(int line);
 unsigned emu_shared_address(const void* p);
+void emu_wait_for_launch_before();
 enum { EMU_RELAXED = 0, EMU_ACQUIRE = 1, EMU_RELEASE = 2, EMU_ACQ_REL = 3 };
 unsigned emu_atomic_add(unsigned* p, unsigned v, int order);
 unsigned emu_atomic_load(const unsigned* p, int order);
@@ -125,6 +126,9 @@ inline float reciprocal_approx(float x) { return nextafterf(1 / x, 0); }
 inline float max_or_nan(float a, float b) { return a != a ? a : b != b || a < b ? b : a; }
 inline float min_or_nan(float a, float b) { return a != a ? a : b != b || b < a ? b : a; }
 inline int opaque(int v) { return v; }
+inline void prefetch_l2(const void*) {}
+inline void wait_for_launch_before() { emu_wait_for_launch_before(); }
+inline void let_next_launch_begin() {}
 inline unsigned atomic_add_acq_rel(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_ACQ_REL); }
 inline unsigned load_acquire(const unsigned* p) { return emu_atomic_load(p, EMU_ACQUIRE); }
 inline void store_release(unsigned* p, unsigned v) { emu_atomic_store(p, v, EMU_RELEASE); }

@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.Buffer;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Nf4Matrix.Scales;
 import io.gatun.kernels.cuda.CudaModules.Loaded;
@@ -121,6 +122,8 @@ final class CudaArguments {
         case Matrix m -> setLong(at, address(device, m.buffer(), m.offset()));
         case Buffer buffer -> setLong(at, address(device, buffer, numbers[i]));
         case Band band -> band(at, device, band);
+        case Nf4Matrix m -> bands(at, device, m);
+        case CudaAdapters adapters -> addresses(at, device, adapters);
         case String fault -> setLong(at, device.faults.counter(fault));
         case Own own -> own(at, device, own, numbers[i]);
         default -> throw new AssertionError(passed[i]);
@@ -128,6 +131,33 @@ final class CudaArguments {
     }
     size.set(JAVA_LONG, 0, signature.bytes());
     return extra;
+  }
+
+  /** Whether nothing that may still run uses the bands. */
+  boolean bandsRest(CudaContext context) {
+    for (int i = 0; i < count; i++) {
+      if (passed[i] instanceof Nf4Matrix m) {
+        for (Band band : m.bands()) {
+          if (!rests(context, band)) {
+            return false;
+          }
+        }
+      }
+    }
+    return true;
+  }
+
+  private static boolean rests(CudaContext context, Band band) {
+    return rests(context, band.codes())
+        && switch (band.scales()) {
+          case Scales.Plain plain -> rests(context, plain.absmax());
+          case Scales.Nested nested ->
+              rests(context, nested.codes()) && rests(context, nested.absmax());
+        };
+  }
+
+  private static boolean rests(CudaContext context, Buffer buffer) {
+    return buffer instanceof CudaBuffer own && context.rests(own);
   }
 
   private static long address(CudaDevice device, Buffer buffer, long offset) {
@@ -147,10 +177,58 @@ final class CudaArguments {
     }
   }
 
+  private void bands(int at, CudaDevice device, Nf4Matrix m) {
+    for (int i = 0; i < m.bands().size(); i++) {
+      band(at + i * Type.NF4_BAND.bytes(), device, m.bands().get(i));
+    }
+  }
+
   private void scales(int at, long scales, long nested, float offset) {
     setLong(at + 24, scales);
     setLong(at + 32, nested);
     setFloat(at + 40, offset);
+  }
+
+  /** All of adapters but the addresses; nothing is left of earlier ones. */
+  void adapters(int at, CudaAdapters adapters) {
+    frame.asSlice(at, CudaAdapters.BYTES).fill((byte) 0);
+    setInt(at, adapters.runs().size());
+    int run = at + CudaAdapters.RUNS_AT;
+    int factor = at + CudaAdapters.FACTORS_AT;
+    for (CudaAdapters.Run r : adapters.runs()) {
+      int first = (factor - at - CudaAdapters.FACTORS_AT) / CudaAdapters.ENTRY_BYTES;
+      numbers(run + 8, r.a().rowStride(), r.a().rows(), r.firstRow(), r.endRow(), first);
+      setInt(run + 28, first + r.factors().size());
+      for (CudaAdapters.Factor f : r.factors()) {
+        Matrix b = f.b();
+        int end = f.firstRow() + b.rows();
+        numbers(factor + 8, b.rowStride(), f.firstRow(), end, f.firstRank(), b.cols());
+        setFloat(factor + 28, f.scale());
+        factor += CudaAdapters.ENTRY_BYTES;
+      }
+      run += CudaAdapters.ENTRY_BYTES;
+    }
+  }
+
+  private void numbers(int at, int first, int second, int third, int fourth, int fifth) {
+    setInt(at, first);
+    setInt(at + 4, second);
+    setInt(at + 8, third);
+    setInt(at + 12, fourth);
+    setInt(at + 16, fifth);
+  }
+
+  private void addresses(int at, CudaDevice device, CudaAdapters adapters) {
+    int run = at + CudaAdapters.RUNS_AT;
+    int factor = at + CudaAdapters.FACTORS_AT;
+    for (CudaAdapters.Run r : adapters.runs()) {
+      setLong(run, address(device, r.a().buffer(), r.a().offset()));
+      for (CudaAdapters.Factor f : r.factors()) {
+        setLong(factor, address(device, f.b().buffer(), f.b().offset()));
+        factor += CudaAdapters.ENTRY_BYTES;
+      }
+      run += CudaAdapters.ENTRY_BYTES;
+    }
   }
 
   private void own(int at, CudaDevice device, Own own, long amount) {
@@ -182,6 +260,10 @@ final class CudaArguments {
       case Buffer b -> "%d bytes of buffer %s".formatted(b.bytes() - numbers[i], b.name());
       case Band b ->
           "%dx%d %s of buffer %s".formatted(b.rows(), b.cols(), b.code(), b.codes().name());
+      case Nf4Matrix m ->
+          "%dx%d in %d bands, the first of buffer %s"
+              .formatted(m.rows(), m.cols(), m.bands().size(), m.bands().getFirst().codes().name());
+      case CudaAdapters a -> a.runs().size() + " runs of rows with adapters";
       case Own own when own == Own.SCRATCH -> numbers[i] + " bytes of scratch";
       case Own own when own == Own.TICKETS -> numbers[i] + " tickets";
       default -> "";

@@ -17,6 +17,7 @@ import java.util.function.IntSupplier;
  */
 final class CudaContext {
   private static final long KEEP_ALL = -1;
+  private static final int FIRST_TO_OVERLAP = 9; // compute capability
   private static final int LOWEST_PRIORITY = 0;
 
   private final CudaDriver.Gpu gpu;
@@ -29,6 +30,7 @@ final class CudaContext {
   private final CudaProfile profile;
   private boolean workingAhead;
   private long writes; // how often the working stream may have written so far
+  private long writesBeforeLaunch; // the last one
   private long writesSeen; // by what comes next on the stream that works ahead
 
   /** Opens a context; the arena holds what its calls write into. */
@@ -133,6 +135,21 @@ final class CudaContext {
       workingAhead = false;
       order(ahead, work);
     }
+  }
+
+  /** Called before the buffers of a launch. */
+  void beginLaunch() {
+    writesBeforeLaunch = writes;
+  }
+
+  /** Whether a launch of its kind may begin before the one before it has ended. */
+  boolean overlaps() {
+    return gpu.major() >= FIRST_TO_OVERLAP && !workingAhead;
+  }
+
+  /** Whether neither the last launch nor what came after it used a buffer. */
+  boolean rests(CudaBuffer buffer) {
+    return buffer.written() <= writesBeforeLaunch;
   }
 
   /**

@@ -67,6 +67,16 @@ public enum CudaKernel {
   NF4_MAT_VEC_16("nf4_mat_vec"),
   /** A product with at most 32 rows. */
   NF4_MAT_VEC_32("nf4_mat_vec"),
+  /** A product with one row and adapters. */
+  NF4_MAT_VEC_LORA_1("nf4_mat_vec_lora"),
+  /** A product with at most 8 rows and adapters. */
+  NF4_MAT_VEC_LORA_8("nf4_mat_vec_lora"),
+  /** A product with at most 16 rows and adapters. */
+  NF4_MAT_VEC_LORA_16("nf4_mat_vec_lora"),
+  /** A product with at most 32 rows and adapters. */
+  NF4_MAT_VEC_LORA_32("nf4_mat_vec_lora"),
+  /** Few rows times A of their adapters. */
+  LORA_SHRINK("lora_shrink"),
   /** A matrix inside another, zero around it. */
   PLACE("place"),
   /** Sums of columns. */

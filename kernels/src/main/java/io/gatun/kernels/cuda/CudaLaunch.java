@@ -4,7 +4,9 @@ import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.DeviceException;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
+import io.gatun.kernels.Nf4Matrix.Layout;
 import io.gatun.kernels.cuda.CudaArguments.Own;
 import io.gatun.kernels.cuda.CudaModules.Loaded;
 import io.gatun.kernels.cuda.CudaSignature.Type;
@@ -15,9 +17,15 @@ import io.gatun.kernels.cuda.CudaSignature.Type;
  * half-way leaves nothing behind. Objects are used again, and nothing is allocated.
  */
 public final class CudaLaunch {
+  private static final int STRIP = 2 * Layout.TILE_ROWS; // rows of a warp, in nf4_mat_vec.cuh
+
+  /** Bands that a launch passes at a time. */
+  public static final int MOST_BANDS = 4;
+
   private final CudaLaunches launches;
   private final CudaArguments arguments = new CudaArguments();
   private int sharedBytes;
+  private boolean early;
 
   CudaLaunch(CudaLaunches launches) {
     this.launches = launches;
@@ -26,6 +34,7 @@ public final class CudaLaunch {
   CudaLaunch begin(Loaded kernel) {
     arguments.begin(kernel);
     sharedBytes = 0;
+    early = false;
     return this;
   }
 
@@ -35,6 +44,10 @@ public final class CudaLaunch {
 
   int sharedBytes() {
     return sharedBytes;
+  }
+
+  boolean early() {
+    return early;
   }
 
   /**
@@ -83,13 +96,61 @@ public final class CudaLaunch {
    * @return this
    */
   public CudaLaunch band(String name, Band band) {
-    int at = arguments.add(name, Type.NF4_BAND, band, 0);
+    band(arguments.add(name, Type.NF4_BAND, band, 0), band);
+    return this;
+  }
+
+  /**
+   * Passes a 4-bit matrix of few bands.
+   *
+   * @param name of the parameter
+   * @param m a matrix on this device, of at most {@value #MOST_BANDS} bands
+   * @param paired whether two bands of equal rows are worked on row beside row
+   * @return this
+   */
+  public CudaLaunch bands(String name, Nf4Matrix m, boolean paired) {
+    int at = arguments.add(name, Type.NF4_BANDS, m, 0);
+    for (int i = 0; i < m.bands().size(); i++) {
+      band(at + i * Type.NF4_BAND.bytes(), m.bands().get(i));
+    }
+    strips(at + MOST_BANDS * Type.NF4_BAND.bytes(), m, paired);
+    return this;
+  }
+
+  /** Where bands begin, in rows and in strips of rows. */
+  private void strips(int at, Nf4Matrix m, boolean paired) {
+    int rows = 0;
+    int strips = 0;
+    for (int i = 0; i < MOST_BANDS; i++) {
+      int count = i < m.bands().size() ? m.bands().get(i).rows() : 0;
+      arguments.setInt(at + 4 * i, rows);
+      rows += count;
+      strips += paired ? 0 : Math.ceilDiv(count, STRIP);
+      arguments.setInt(at + 4 * (MOST_BANDS + i), strips);
+    }
+    int pairs = Math.ceilDiv(m.bands().getFirst().rows(), Layout.TILE_ROWS);
+    arguments.setInt(at + 8 * MOST_BANDS, paired ? pairs : strips);
+    arguments.setInt(at + 8 * MOST_BANDS + 4, paired ? 1 : 0);
+  }
+
+  private void band(int at, Band band) {
     arguments.setLong(at, band.rows());
     arguments.setLong(at + 8, band.cols());
     arguments.setInt(at + 44, band.code().ordinal());
     arguments.setInt(at + 48, band.blockSize());
     arguments.setInt(at + 52, code(band.recordedDtype()));
     arguments.setLong(at + 56, band.layout().ordinal()); // and four bytes that nobody reads
+  }
+
+  /**
+   * Passes adapters.
+   *
+   * @param name of the parameter
+   * @param adapters that {@link CudaAdapters#fit}
+   * @return this
+   */
+  public CudaLaunch adapters(String name, CudaAdapters adapters) {
+    arguments.adapters(arguments.add(name, Type.LORA, adapters, 0), adapters);
     return this;
   }
 
@@ -212,6 +273,18 @@ public final class CudaLaunch {
    */
   public CudaLaunch shared(int bytes) {
     sharedBytes = bytes;
+    return this;
+  }
+
+  /**
+   * Lets the kernel begin before the launch before it has ended, where that launch does not use the
+   * bands that are passed: nothing else may be touched before wait_for_launch_before of the
+   * prelude, though it may be brought near.
+   *
+   * @return this
+   */
+  public CudaLaunch mayBeginEarly() {
+    early = true;
     return this;
   }
 

@@ -32,12 +32,14 @@ final class CudaLaunches {
     device.enter();
     try {
       var arguments = launch.arguments();
+      boolean early = launch.early() && context.overlaps() && arguments.bandsRest(context);
+      context.beginLaunch();
       var extra = arguments.complete(device);
       if (blocks > 0) {
         var kernel = arguments.kernel();
         String name = kernel.signature.kernel();
         context.profile().begin(name, context.current());
-        int code = modules.enqueue(kernel, blocks, launch.sharedBytes(), extra);
+        int code = modules.enqueue(kernel, blocks, launch.sharedBytes(), early, extra);
         context.profile().end();
         errors.launched(name, code, arguments);
       }

@@ -2,6 +2,9 @@ package io.gatun.kernels.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
+import io.gatun.bindings.cuda.CUlaunchAttributeValue_union;
+import io.gatun.bindings.cuda.CUlaunchAttribute_st;
+import io.gatun.bindings.cuda.CUlaunchConfig_st;
 import io.gatun.bindings.cuda.Cuda;
 import io.gatun.kernels.DeviceException;
 import java.io.IOException;
@@ -50,6 +53,7 @@ final class CudaModules {
 
   private record Module(MemorySegment handle, String source) {}
 
+  private final MemorySegment config = earlyLaunch();
   private final CudaContext context;
   private final CudaCompiler compiler;
   private final Map<String, Module> modules = new HashMap<>();
@@ -59,6 +63,24 @@ final class CudaModules {
   CudaModules(CudaContext context, CudaCompiler compiler) {
     this.context = context;
     this.compiler = compiler;
+  }
+
+  /** A launch that may begin before the one before it has ended. */
+  private static MemorySegment earlyLaunch() {
+    var arena = Arena.ofAuto();
+    var attribute = CUlaunchAttribute_st.allocate(arena);
+    CUlaunchAttribute_st.id(
+        attribute, Cuda.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION());
+    CUlaunchAttributeValue_union.programmaticStreamSerializationAllowed(
+        CUlaunchAttribute_st.value(attribute), 1);
+    var config = CUlaunchConfig_st.allocate(arena);
+    CUlaunchConfig_st.gridDimY(config, 1);
+    CUlaunchConfig_st.gridDimZ(config, 1);
+    CUlaunchConfig_st.blockDimY(config, 1);
+    CUlaunchConfig_st.blockDimZ(config, 1);
+    CUlaunchConfig_st.attrs(config, attribute);
+    CUlaunchConfig_st.numAttrs(config, 1);
+    return config;
   }
 
   /** Whether a kernel was loaded before; without the lock, as {@link #get}. */
@@ -137,10 +159,11 @@ final class CudaModules {
    * @param kernel which
    * @param blocks how many
    * @param shared bytes of dynamic shared memory of a block
+   * @param early whether it may begin before the launch before it has ended
    * @param extra its arguments
    * @return the driver's status
    */
-  int enqueue(Loaded kernel, int blocks, int shared, MemorySegment extra) {
+  int enqueue(Loaded kernel, int blocks, int shared, boolean early, MemorySegment extra) {
     if (shared > kernel.shared) {
       int attribute = Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES();
       int code = Cuda.cuFuncSetAttribute(kernel.handle, attribute, shared);
@@ -151,6 +174,13 @@ final class CudaModules {
     }
     int threads = kernel.signature.threads();
     var none = MemorySegment.NULL;
+    if (early) {
+      CUlaunchConfig_st.gridDimX(config, blocks);
+      CUlaunchConfig_st.blockDimX(config, threads);
+      CUlaunchConfig_st.sharedMemBytes(config, shared);
+      CUlaunchConfig_st.hStream(config, context.current());
+      return Cuda.cuLaunchKernelEx(config, kernel.handle, none, extra);
+    }
     return Cuda.cuLaunchKernel(
         kernel.handle, blocks, 1, 1, threads, 1, 1, shared, context.current(), none, extra);
   }

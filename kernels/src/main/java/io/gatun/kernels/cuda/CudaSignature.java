@@ -33,6 +33,10 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
     MATRIX(40, 8),
     /** struct Nf4Band of nf4.cuh. */
     NF4_BAND(64, 8),
+    /** struct Nf4Bands of nf4_mat_vec.cuh. */
+    NF4_BANDS(296, 8),
+    /** struct Lora of lora.cuh. */
+    LORA(CudaAdapters.BYTES, 8),
     /** An address on the device. */
     POINTER(8, 8),
     /** 64 bits. */
@@ -110,6 +114,8 @@ record CudaSignature(String kernel, int threads, List<Parameter> parameters) {
           case String _ when pointer -> Type.POINTER;
           case "Matrix" -> Type.MATRIX;
           case "Nf4Band" -> Type.NF4_BAND;
+          case "Nf4Bands" -> Type.NF4_BANDS;
+          case "Lora" -> Type.LORA;
           case "i64" -> Type.LONG;
           case "int" -> Type.INT;
           case "float" -> Type.FLOAT;

@@ -1,14 +1,19 @@
 package io.gatun.kernels.ops;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Weight;
+import io.gatun.kernels.cuda.CudaAdapters;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.cuda.CudaProduct;
 import io.gatun.kernels.cuda.CudaProducts;
 import io.gatun.kernels.cuda.Scratch;
 import io.gatun.kernels.cuda.ScratchPlan;
+import io.gatun.kernels.ops.CudaNf4MatVec.Into;
+import io.gatun.kernels.ops.CudaNf4MatVec.Low;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
 import io.gatun.kernels.ops.LoraMatMul.LoraRows;
@@ -29,6 +34,7 @@ import java.util.Optional;
  */
 final class CudaLoraMatMul {
   private static final String OP = "lora_mat_mul";
+  private static final int SHRUNK_ROWS = 4; // of x, of a block
 
   private final CudaDevice cuda;
   private final CudaProducts products;
@@ -55,18 +61,14 @@ final class CudaLoraMatMul {
   static void plan(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
     plan.addWeight(compute, w.out() + w.ranks(), w.in() + w.ranks());
     CudaMatMul.planResult(plan, compute, tokens, w);
-    if (w.stored().isEmpty() && compute == DType.BF16) {
-      plan.add(Scratch.RESULT, DType.F32, Math.min(tokens, CudaNf4MatVec.MOST_ROWS), w.out());
-    }
   }
 
   void forward(Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Matrix y) {
-    if (ranks == 0) {
-      CudaMatMul.forward(cuda, x, w, bias, y, false);
+    if (few(x, xa, t, new Into(bias, Optional.empty(), Optional.empty(), y))) {
       return;
     }
-    if (w instanceof Nf4Matrix m && CudaNf4MatVec.takes(x, m)) {
-      forwardFew(x, xa, m, bias, t, y);
+    if (ranks == 0) {
+      CudaMatMul.forward(cuda, x, w, bias, y, false);
       return;
     }
     products.withWeight(
@@ -83,29 +85,59 @@ final class CudaLoraMatMul {
         });
   }
 
-  /** The same sums, begun by the product with w, in F32 until all terms are there. */
-  private void forwardFew(
-      Matrix x, Matrix xa, Nf4Matrix m, Optional<Matrix> bias, Matrix t, Matrix y) {
-    Matrix sum = products.scratch(Scratch.RESULT, DType.F32, y.rows(), y.cols());
-    CudaNf4MatVec.run(cuda, x, m, bias, sum, false);
-    for (LoraRows r : rows) {
-      LoraFactors f = r.factors();
-      int count = f.a().rows();
-      Matrix low = ranks(t, r);
-      products.withWeight(
-          x.dtype(),
-          count,
-          w.cols(),
-          a -> Cast.run(f.a(), a),
-          a -> products.multiply(CudaProduct.byTransposed(OP, part(xa, r), a, low)));
-      products.withWeight(
-          x.dtype(),
-          w.rows(),
-          count,
-          b -> scaled(f, b),
-          b -> products.multiply(CudaProduct.byTransposed(OP, low, b, part(sum, r)).adding(true)));
+  void forwardPlus(
+      Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Matrix residual, Matrix y) {
+    if (!few(x, xa, t, new Into(bias, Optional.of(residual), Optional.empty(), y))) {
+      forward(x, xa, bias, t, y);
+      Add.run(residual, y);
     }
-    Cast.run(sum, y);
+  }
+
+  void forwardGlu(
+      Matrix x, Matrix xa, Optional<Matrix> bias, Matrix t, Activation f, Matrix gateUp, Matrix h) {
+    if (!few(x, xa, t, new Into(bias, Optional.empty(), Optional.of(f), h))) {
+      forward(x, xa, bias, t, gateUp);
+      Glu.forward(f, gateUp, h);
+    }
+  }
+
+  /** t, then all terms of a sum at once; false where there is no kernel for it. */
+  private boolean few(Matrix x, Matrix xa, Matrix t, Into into) {
+    if (!CudaNf4MatVec.takes(x, w, into)) {
+      return false;
+    }
+    var adapters = adapters();
+    if (!adapters.fit()) {
+      return false;
+    }
+    int tasks = 0;
+    for (LoraRows r : rows) {
+      tasks += r.factors().a().rows() * Math.ceilDiv(r.rowCount(), SHRUNK_ROWS);
+    }
+    cuda.launch(CudaKernel.LORA_SHRINK)
+        .matrix("xa", xa)
+        .matrix("t", t)
+        .adapters("lora", adapters)
+        .mayBeginEarly()
+        .enqueue(tasks);
+    var low = ranks == 0 ? Optional.<Low>empty() : Optional.of(new Low(adapters, t));
+    CudaNf4MatVec.run(cuda, x, (Nf4Matrix) w, into, low);
+    return true;
+  }
+
+  private CudaAdapters adapters() {
+    return new CudaAdapters(
+        rows.stream()
+            .map(r ->
+                new CudaAdapters.Run(
+                    r.firstRow(),
+                    r.firstRow() + r.rowCount(),
+                    r.factors().a(),
+                    r.factors().siblings().stream()
+                        .map(s ->
+                            new CudaAdapters.Factor(s.firstRow(), s.firstRank(), s.b(), s.scale()))
+                        .toList()))
+            .toList());
   }
 
   void backward(

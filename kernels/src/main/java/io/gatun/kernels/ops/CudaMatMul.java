@@ -1,5 +1,6 @@
 package io.gatun.kernels.ops;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix;
@@ -10,6 +11,7 @@ import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.cuda.CudaProduct;
 import io.gatun.kernels.cuda.Scratch;
 import io.gatun.kernels.cuda.ScratchPlan;
+import io.gatun.kernels.ops.CudaNf4MatVec.Into;
 import io.gatun.kernels.ops.TrainingScratch.FrozenWeight;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -26,11 +28,40 @@ final class CudaMatMul {
 
   static void forward(
       CudaDevice cuda, Matrix x, Weight w, Optional<Matrix> bias, Matrix y, boolean add) {
-    if (w instanceof Nf4Matrix m && CudaNf4MatVec.takes(x, m)) {
-      CudaNf4MatVec.run(cuda, x, m, bias, y, add);
-    } else {
+    var residual = add ? Optional.of(y) : Optional.<Matrix>empty();
+    if (!few(cuda, x, w, new Into(bias, residual, Optional.empty(), y))) {
       withWeight(cuda, w, x.dtype(), v -> product(cuda, "mat_mul", x, v, true, bias, y, add));
     }
+  }
+
+  static void forwardPlus(
+      CudaDevice cuda, Matrix x, Weight w, Optional<Matrix> bias, Matrix residual, Matrix y) {
+    if (!few(cuda, x, w, new Into(bias, Optional.of(residual), Optional.empty(), y))) {
+      forward(cuda, x, w, bias, y, false);
+      Add.run(residual, y);
+    }
+  }
+
+  static void forwardGlu(
+      CudaDevice cuda,
+      Matrix x,
+      Weight w,
+      Optional<Matrix> bias,
+      Activation f,
+      Matrix gateUp,
+      Matrix h) {
+    if (!few(cuda, x, w, new Into(bias, Optional.empty(), Optional.of(f), h))) {
+      forward(cuda, x, w, bias, gateUp, false);
+      Glu.forward(f, gateUp, h);
+    }
+  }
+
+  private static boolean few(CudaDevice cuda, Matrix x, Weight w, Into into) {
+    boolean takes = CudaNf4MatVec.takes(x, w, into);
+    if (takes) {
+      CudaNf4MatVec.run(cuda, x, (Nf4Matrix) w, into, Optional.empty());
+    }
+    return takes;
   }
 
   static void backward(CudaDevice cuda, Matrix dy, Weight w, Matrix dx, boolean add) {

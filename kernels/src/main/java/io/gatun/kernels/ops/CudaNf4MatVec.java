@@ -1,15 +1,20 @@
 package io.gatun.kernels.ops;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Nf4Matrix.Band;
 import io.gatun.kernels.Nf4Matrix.Layout;
 import io.gatun.kernels.Weight;
+import io.gatun.kernels.cuda.CudaAdapters;
 import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.cuda.CudaLaunch;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -25,6 +30,8 @@ final class CudaNf4MatVec {
   private static final int ALIGNMENT = 16; // bytes, of eight neighbours of x
 
   private static final int STRIP = 32; // rows of a warp
+  private static final int NO_GATE = -1;
+  private static final int SPAN = 4; // columns of tiles
   private static final int GROUP = 8; // tokens
   private static final int TABLE_BYTES = 64 << 10;
   private static final int STATIC_BYTES = 2 << 10; // shared variables of the kernels, at most
@@ -32,8 +39,38 @@ final class CudaNf4MatVec {
 
   private CudaNf4MatVec() {}
 
+  /**
+   * What a product goes into.
+   *
+   * @param bias added to the product
+   * @param residual added to the sum; may be y
+   * @param gate y = f(gate) * up, which are the halves of the product
+   * @param y the result
+   */
+  record Into(
+      Optional<Matrix> bias, Optional<Matrix> residual, Optional<Activation> gate, Matrix y) {}
+
+  /**
+   * What adapters add.
+   *
+   * @param adapters some
+   * @param t rows of x times A of their adapters
+   */
+  record Low(CudaAdapters adapters, Matrix t) {}
+
   /** Whether the kernel takes these operands. */
-  static boolean takes(Matrix x, Weight w) {
+  static boolean takes(Matrix x, Weight w, Into into) {
+    return into.gate().isEmpty() ? takes(x, w) : takes(x, w) && paired((Nf4Matrix) w);
+  }
+
+  /** Gate above up, of equal rows. */
+  private static boolean paired(Nf4Matrix w) {
+    return w.bands().size() == 2
+        && ofOneCode(w.bands())
+        && w.bands().get(0).rows() == w.bands().get(1).rows();
+  }
+
+  private static boolean takes(Matrix x, Weight w) {
     return x.dtype() == DType.BF16
         && x.rows() <= MOST_ROWS
         && x.offset() % ALIGNMENT == 0
@@ -50,21 +87,21 @@ final class CudaNf4MatVec {
 
   /** A kernel for up to so many rows of x, with numbers that stand in its source. */
   private enum Shape {
-    ONE(CudaKernel.NF4_MAT_VEC_1, 1, 32, 2),
-    EIGHT(CudaKernel.NF4_MAT_VEC_8, 8, 24, 2),
-    SIXTEEN(CudaKernel.NF4_MAT_VEC_16, 16, 16, 4),
-    MOST(CudaKernel.NF4_MAT_VEC_32, MOST_ROWS, 12, 2);
+    ONE(CudaKernel.NF4_MAT_VEC_1, CudaKernel.NF4_MAT_VEC_LORA_1, 1, 16),
+    EIGHT(CudaKernel.NF4_MAT_VEC_8, CudaKernel.NF4_MAT_VEC_LORA_8, 8, 16),
+    SIXTEEN(CudaKernel.NF4_MAT_VEC_16, CudaKernel.NF4_MAT_VEC_LORA_16, 16, 16),
+    MOST(CudaKernel.NF4_MAT_VEC_32, CudaKernel.NF4_MAT_VEC_LORA_32, MOST_ROWS, 12);
 
-    final CudaKernel kernel;
+    final CudaKernel plain;
+    final CudaKernel adapted;
     final int rows;
     final int warps;
-    final int ahead; // columns of tiles that a warp asks for before it needs them
 
-    Shape(CudaKernel kernel, int rows, int warps, int ahead) {
-      this.kernel = kernel;
+    Shape(CudaKernel plain, CudaKernel adapted, int rows, int warps) {
+      this.plain = plain;
+      this.adapted = adapted;
       this.rows = rows;
       this.warps = warps;
-      this.ahead = ahead;
     }
 
     static Shape of(int rows) {
@@ -77,50 +114,89 @@ final class CudaNf4MatVec {
    * GPU has work for all its warps; each needs room for x.
    *
    * @param parts of the columns
-   * @param tiles of a part
-   * @param chunk columns of tiles of each part for which there is room, twice
+   * @param chunk columns of tiles for which there is room: for all, or for these twice
    * @param sharedBytes what a block needs
    */
-  private record Cut(int parts, int tiles, int chunk, int sharedBytes) {
-    static Cut of(Shape shape, int rows, int cols, int sharedBytes) {
+  private record Cut(int parts, int chunk, int sharedBytes) {
+    static Cut of(Shape shape, int strips, int cols, int sharedBytes) {
       int tileBytes = Layout.TILE_COLS * DType.BF16.bytes() * shape.rows;
-      int room = (sharedBytes - STATIC_BYTES - TABLE_BYTES) / 2 / tileBytes;
-      int strips = Math.ceilDiv(rows, STRIP);
+      int room = (sharedBytes - STATIC_BYTES - TABLE_BYTES) / tileBytes;
+      int tiles = cols / Layout.TILE_COLS;
       int parts = shape.warps;
-      while (parts > 1
-          && (parts * shape.ahead > room || strips * parts > LARGE_GPU * shape.warps)) {
+      while (parts > 1 && (parts * SPAN > room / 2 || strips * parts > LARGE_GPU * shape.warps)) {
         do {
           parts--;
         } while (shape.warps % parts != 0);
       }
-      int tiles = Math.ceilDiv(Math.ceilDiv(cols / Layout.TILE_COLS, parts), 4) * 4;
-      int chunk = Math.min(tiles, room / parts / shape.ahead * shape.ahead);
+      int span = parts * SPAN;
+      int all = Math.ceilDiv(tiles, span) * span;
+      int chunk = all <= room ? all : room / 2 / span * span;
       int sums = shape.warps * GROUP * STRIP * Float.BYTES;
-      return new Cut(
-          parts, tiles, chunk, TABLE_BYTES + Math.max(2 * parts * chunk * tileBytes, sums));
+      int staged = (all <= room ? chunk : 2 * chunk) * tileBytes;
+      return new Cut(parts, chunk, TABLE_BYTES + Math.max(staged, sums));
     }
   }
 
-  static void run(
-      CudaDevice cuda, Matrix x, Nf4Matrix w, Optional<Matrix> bias, Matrix y, boolean add) {
+  static void run(CudaDevice cuda, Matrix x, Nf4Matrix w, Into into, Optional<Low> low) {
     int first = 0;
-    var shape = Shape.of(x.rows());
-    for (Band band : w.bands()) {
-      Matrix part = y.colSlice(first, band.rows());
-      long skipped = (long) first * Float.BYTES;
-      var cut = Cut.of(shape, band.rows(), band.cols(), CudaGrid.sharedBytes(cuda));
-      var launch = cuda.launch(shape.kernel).matrix("x", x).band("w", band);
-      if (bias.isPresent()) {
-        launch.pointer("bias", bias.get().buffer(), bias.get().offset() + skipped);
-      } else {
-        launch.absent("bias");
-      }
-      launch.matrix("y", part).integer("add", add ? 1 : 0);
-      launch.integer("parts", cut.parts()).integer("part_tiles", cut.tiles());
-      launch.integer("chunk_tiles", cut.chunk()).shared(cut.sharedBytes());
-      int blocks = Math.min(CudaGrid.multiprocessors(cuda), Math.ceilDiv(band.rows(), STRIP));
-      launch.enqueue(x.rows() == 0 ? 0 : blocks);
-      first += band.rows();
+    for (Nf4Matrix bands : groups(w)) {
+      launch(cuda, x, bands, first, into, low);
+      first += bands.rows();
     }
+  }
+
+  private static void launch(
+      CudaDevice cuda, Matrix x, Nf4Matrix w, int first, Into into, Optional<Low> low) {
+    boolean paired = into.gate().isPresent();
+    int strips =
+        paired
+            ? Math.ceilDiv(w.bands().getFirst().rows(), Layout.TILE_ROWS)
+            : w.bands().stream().mapToInt(b -> Math.ceilDiv(b.rows(), STRIP)).sum();
+    var shape = Shape.of(x.rows());
+    var cut = Cut.of(shape, strips, w.cols(), CudaGrid.sharedBytes(cuda));
+    Matrix y = paired ? into.y() : into.y().colSlice(first, w.rows());
+    var launch = cuda.launch(low.isPresent() ? shape.adapted : shape.plain);
+    launch.matrix("x", x).bands("w", w, paired);
+    if (into.bias().isPresent()) {
+      Matrix bias = into.bias().get().colSlice(first, w.rows());
+      launch.pointer("bias", bias.buffer(), bias.offset());
+    } else {
+      launch.absent("bias");
+    }
+    if (into.residual().isPresent()) {
+      launch.matrix("residual", into.residual().get().colSlice(first, y.cols()));
+    } else {
+      launch.matrix("residual", y); // and not read
+    }
+    launch.integer("add", into.residual().isPresent() ? 1 : 0);
+    launch.integer("activation", paired ? into.gate().get().ordinal() : NO_GATE);
+    launch.matrix("y", y).integer("parts", cut.parts()).integer("chunk", cut.chunk());
+    if (low.isPresent()) {
+      launch.matrix("t", low.get().t()).integer("first_row", first);
+      launch.adapters("lora", low.get().adapters());
+    }
+    int blocks = Math.min(CudaGrid.multiprocessors(cuda), strips);
+    launch.shared(cut.sharedBytes()).mayBeginEarly().enqueue(x.rows() == 0 ? 0 : blocks);
+  }
+
+  /** Neighbouring bands of the same code, as many as a launch takes. */
+  private static List<Nf4Matrix> groups(Nf4Matrix w) {
+    if (w.bands().size() <= CudaLaunch.MOST_BANDS && ofOneCode(w.bands())) {
+      return List.of(w);
+    }
+    var groups = new ArrayList<Nf4Matrix>();
+    for (int i = 0, end; i < w.bands().size(); i = end) {
+      end = i + 1;
+      while (end < Math.min(i + CudaLaunch.MOST_BANDS, w.bands().size())
+          && ofOneCode(w.bands().subList(i, end + 1))) {
+        end++;
+      }
+      groups.add(Nf4Matrix.of(w.bands().subList(i, end)));
+    }
+    return groups;
+  }
+
+  private static boolean ofOneCode(List<Band> bands) {
+    return bands.stream().allMatch(b -> b.code() == bands.getFirst().code());
   }
 }

@@ -61,7 +61,7 @@ public final class Glu {
     }
   }
 
-  private static Device check(Matrix gateUp, Matrix h, String name) {
+  static Device check(Matrix gateUp, Matrix h, String name) {
     Device device = Check.compute("glu", "gateUp", gateUp);
     if (gateUp.cols() != 2L * h.cols()) {
       throw Check.wrong(

@@ -1,6 +1,7 @@
 package io.gatun.kernels.ops;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Weight;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
@@ -8,6 +9,7 @@ import io.gatun.kernels.ops.LoraMatMul.LoraGradients;
 import io.gatun.kernels.ops.LoraMatMul.LoraRows;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
 import java.util.List;
+import java.util.Optional;
 
 /** What {@link LoraMatMul} asks of adapters. */
 final class LoraCheck {
@@ -20,6 +22,24 @@ final class LoraCheck {
   static final int MAX_RANKS = 2048;
 
   private LoraCheck() {}
+
+  /** The operands of a product; their device. */
+  static Device forward(
+      Matrix x,
+      Matrix xa,
+      Weight w,
+      Optional<Matrix> bias,
+      List<LoraRows> rows,
+      Matrix t,
+      Matrix y) {
+    Device device = Check.compute(OP, "x", x);
+    Check.weight(OP, w, w.rows(), x.cols(), x);
+    Check.same(OP, "xa", xa, x);
+    Check.activation(OP, "y", y, x.rows(), w.rows(), x);
+    bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
+    rows(rows, x, t, w);
+    return device;
+  }
 
   /**
    * Adapters in ascending order of rows, all of whose matrices fit x (tokens, in), t and the

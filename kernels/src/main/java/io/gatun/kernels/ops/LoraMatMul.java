@@ -1,6 +1,6 @@
 package io.gatun.kernels.ops;
 
-import io.gatun.kernels.DType;
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Weight;
@@ -87,13 +87,7 @@ public final class LoraMatMul {
       List<LoraRows> rows,
       Matrix t,
       Matrix y) {
-    Device device = Check.compute(OP, "x", x);
-    Check.weight(OP, w, w.rows(), x.cols(), x);
-    Check.same(OP, "xa", xa, x);
-    Check.activation(OP, "y", y, x.rows(), w.rows(), x);
-    bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
-    LoraCheck.rows(rows, x, t, w);
-    switch (device) {
+    switch (LoraCheck.forward(x, xa, w, bias, rows, t, y)) {
       case CudaDevice cuda -> new CudaLoraMatMul(cuda, w, rows).forward(x, xa, bias, t, y);
       case CpuDevice cpu ->
           cpu.call(
@@ -103,6 +97,77 @@ public final class LoraMatMul {
                 bias.ifPresentOrElse(c::matrix, c::absent);
                 c.struct(LoraStruct.write(c, rows, List.of())).matrix(t).matrix(y);
               });
+    }
+  }
+
+  /**
+   * t = xa aᵀ; y = residual + x wᵀ + t (scale b)ᵀ + bias. What is added to residual is rounded
+   * before, but for few rows and a 4-bit weight on a GPU.
+   *
+   * @param x as in forward
+   * @param xa as in forward
+   * @param w (out, in)
+   * @param bias (1, out), F32
+   * @param rows as in forward
+   * @param t as in forward
+   * @param residual shape and type of y; must not share memory with it
+   * @param y (tokens, out), F32 or BF16
+   */
+  public static void forwardPlus(
+      Matrix x,
+      Matrix xa,
+      Weight w,
+      Optional<Matrix> bias,
+      List<LoraRows> rows,
+      Matrix t,
+      Matrix residual,
+      Matrix y) {
+    Device device = LoraCheck.forward(x, xa, w, bias, rows, t, y);
+    Check.same(OP, "residual", residual, y);
+    switch (device) {
+      case CudaDevice cuda ->
+          new CudaLoraMatMul(cuda, w, rows).forwardPlus(x, xa, bias, t, residual, y);
+      case CpuDevice _ -> {
+        forward(x, xa, w, bias, rows, t, y);
+        Add.run(residual, y);
+      }
+    }
+  }
+
+  /**
+   * t = xa aᵀ; h = f(gate) * up, where [gate | up] = x wᵀ + t (scale b)ᵀ + bias: for whom gate and
+   * up are not needed afterwards. Few rows and a 4-bit weight of these two bands do not round them
+   * on a GPU.
+   *
+   * @param x as in forward
+   * @param xa as in forward
+   * @param w (2 F, in): gate above up
+   * @param bias (1, 2 F), F32
+   * @param rows as in forward
+   * @param t as in forward
+   * @param f the activation
+   * @param gateUp (tokens, 2 F), scratch of the type of h
+   * @param h (tokens, F), F32 or BF16
+   */
+  public static void forwardGlu(
+      Matrix x,
+      Matrix xa,
+      Weight w,
+      Optional<Matrix> bias,
+      List<LoraRows> rows,
+      Matrix t,
+      Activation f,
+      Matrix gateUp,
+      Matrix h) {
+    Device device = LoraCheck.forward(x, xa, w, bias, rows, t, gateUp);
+    Glu.check(gateUp, h, "h");
+    switch (device) {
+      case CudaDevice cuda ->
+          new CudaLoraMatMul(cuda, w, rows).forwardGlu(x, xa, bias, t, f, gateUp, h);
+      case CpuDevice _ -> {
+        forward(x, xa, w, bias, rows, t, gateUp);
+        Glu.forward(f, gateUp, h);
+      }
     }
   }
 

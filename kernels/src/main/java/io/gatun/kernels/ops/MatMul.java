@@ -1,5 +1,6 @@
 package io.gatun.kernels.ops;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
@@ -64,6 +65,54 @@ public final class MatMul {
   }
 
   /**
+   * y = residual + x wᵀ + bias. The product is rounded before it is added, but for few rows and a
+   * 4-bit weight on a GPU.
+   *
+   * @param x (tokens, in), F32 or BF16
+   * @param w (out, in)
+   * @param bias (1, out), F32
+   * @param residual shape and type of y; must not share memory with it
+   * @param y (tokens, out), F32 or BF16
+   */
+  public static void forwardPlus(
+      Matrix x, Weight w, Optional<Matrix> bias, Matrix residual, Matrix y) {
+    Device device = check(x, w, bias, y);
+    Check.same(OP, "residual", residual, y);
+    switch (device) {
+      case CudaDevice cuda -> CudaMatMul.forwardPlus(cuda, x, w, bias, residual, y);
+      case CpuDevice _ -> {
+        forward(x, w, bias, y, 0);
+        Add.run(residual, y);
+      }
+    }
+  }
+
+  /**
+   * h = f(gate) * up, where [gate | up] = x wᵀ + bias: for whom gate and up are not needed
+   * afterwards. Few rows and a 4-bit weight of these two bands are one launch on a GPU, where they
+   * are not rounded in between.
+   *
+   * @param x (tokens, in), F32 or BF16
+   * @param w (2 F, in): gate above up
+   * @param bias (1, 2 F), F32
+   * @param f the activation
+   * @param gateUp (tokens, 2 F), scratch of the type of h
+   * @param h (tokens, F), F32 or BF16
+   */
+  public static void forwardGlu(
+      Matrix x, Weight w, Optional<Matrix> bias, Activation f, Matrix gateUp, Matrix h) {
+    Device device = check(x, w, bias, gateUp);
+    Glu.check(gateUp, h, "h");
+    switch (device) {
+      case CudaDevice cuda -> CudaMatMul.forwardGlu(cuda, x, w, bias, f, gateUp, h);
+      case CpuDevice _ -> {
+        forward(x, w, bias, gateUp, 0);
+        Glu.forward(f, gateUp, h);
+      }
+    }
+  }
+
+  /**
    * dx = dy w.
    *
    * @param dy (tokens, out), F32 or BF16
@@ -85,11 +134,16 @@ public final class MatMul {
     backward(dy, w, dxSum, 1);
   }
 
-  private static void forward(Matrix x, Weight w, Optional<Matrix> bias, Matrix y, int add) {
+  private static Device check(Matrix x, Weight w, Optional<Matrix> bias, Matrix y) {
     Device device = Check.compute(OP, "x", x);
     Check.weight(OP, w, w.rows(), x.cols(), x);
     Check.activation(OP, "y", y, x.rows(), w.rows(), x);
     bias.ifPresent(b -> Check.matrix(OP, "bias", b, DType.F32, 1, w.rows(), x));
+    return device;
+  }
+
+  private static void forward(Matrix x, Weight w, Optional<Matrix> bias, Matrix y, int add) {
+    Device device = check(x, w, bias, y);
     switch (device) {
       case CudaDevice cuda -> CudaMatMul.forward(cuda, x, w, bias, y, add == 1);
       case CpuDevice cpu ->

@@ -27,7 +27,7 @@ class LoraMatMulTest {
     check(c, c.weight());
   }
 
-  private static void check(LoraCase c, double[] weight) {
+  static void check(LoraCase c, double[] weight) {
     for (DType result : LoraCase.COMPUTE) {
       Matrix bias = Samples.random(c.device(), DType.F32, 1, c.out(), 8, c.arena());
       Matrix y = Samples.guarded(c.device(), result, c.tokens(), c.out(), c.arena());

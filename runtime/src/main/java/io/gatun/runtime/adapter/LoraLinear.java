@@ -1,5 +1,6 @@
 package io.gatun.runtime.adapter;
 
+import io.gatun.kernels.Activation;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Weight;
 import io.gatun.kernels.ops.Cast;
@@ -8,6 +9,7 @@ import io.gatun.kernels.ops.MatMul;
 import io.gatun.runtime.adapter.Delta.LowRank;
 import io.gatun.runtime.adapter.Delta.Mask;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 
 /**
  * One frozen product and what adapters add to it.
@@ -34,20 +36,63 @@ public record LoraLinear(Weight weight, Optional<Matrix> bias) {
   public void forward(Matrix x, Delta delta, Matrix y) {
     switch (delta) {
       case Delta.None() -> plain(x, y);
-      case LowRank low -> {
-        var beside = low.room().beside(x, low.t().cols());
-        Matrix t = beside.orElse(low.t());
-        switch (low.mask()) {
-          case Mask.Off() -> LoraMatMul.forward(x, x, weight, bias, low.rows(), t, y);
-          case Mask.On mask -> {
-            mask.forward(x);
-            LoraMatMul.forward(x, mask.dropped(), weight, bias, low.rows(), t, y);
-          }
-        }
-        if (!low.gradients().isEmpty()) { // others will use the room before backward
-          beside.ifPresent(made -> Cast.run(made, low.t()));
-        }
+      case LowRank low ->
+          adapted(x, low, (xa, t) -> LoraMatMul.forward(x, xa, weight, bias, low.rows(), t, y));
+    }
+  }
+
+  /**
+   * y = residual + what {@link #forward} makes.
+   *
+   * @param x (tokens, in)
+   * @param delta what adapters add
+   * @param residual (tokens, out), other memory than y
+   * @param y (tokens, out)
+   */
+  public void forwardPlus(Matrix x, Delta delta, Matrix residual, Matrix y) {
+    switch (delta) {
+      case Delta.None() -> MatMul.forwardPlus(x, weight, bias, residual, y);
+      case LowRank low ->
+          adapted(
+              x,
+              low,
+              (xa, t) -> LoraMatMul.forwardPlus(x, xa, weight, bias, low.rows(), t, residual, y));
+    }
+  }
+
+  /**
+   * h = f(gate) * up of what {@link #forward} makes, which is then not kept.
+   *
+   * @param x (tokens, in)
+   * @param delta what adapters add
+   * @param f the activation
+   * @param gateUp (tokens, out) scratch
+   * @param h (tokens, out / 2)
+   */
+  public void forwardGlu(Matrix x, Delta delta, Activation f, Matrix gateUp, Matrix h) {
+    switch (delta) {
+      case Delta.None() -> MatMul.forwardGlu(x, weight, bias, f, gateUp, h);
+      case LowRank low ->
+          adapted(
+              x,
+              low,
+              (xa, t) -> LoraMatMul.forwardGlu(x, xa, weight, bias, low.rows(), t, f, gateUp, h));
+    }
+  }
+
+  /** Runs a product with the input of A and with room for t. */
+  private static void adapted(Matrix x, LowRank low, BiConsumer<Matrix, Matrix> product) {
+    var beside = low.room().beside(x, low.t().cols());
+    Matrix t = beside.orElse(low.t());
+    switch (low.mask()) {
+      case Mask.Off() -> product.accept(x, t);
+      case Mask.On mask -> {
+        mask.forward(x);
+        product.accept(mask.dropped(), t);
       }
+    }
+    if (!low.gradients().isEmpty()) { // others will use the room before backward
+      beside.ifPresent(made -> Cast.run(made, low.t()));
     }
   }
 

@@ -28,16 +28,28 @@ final class Block {
     var keys = pass.storeKeys();
     Attention.forward(
         pass.shape(), pass.dropout(), pass.segments(), s.q, keys.k(), keys.v(), s.o, s.lse);
-    w.output().forward(s.o, pass.delta(OUTPUT), s.p);
-    w.sandwichNorms().ifPresent(norms -> norms.attention().forward(s.p, s.h, s.rstdP));
-    Add.run(s.x, s.h);
+    if (w.sandwichNorms().isPresent()) {
+      w.output().forward(s.o, pass.delta(OUTPUT), s.p);
+      w.sandwichNorms().get().attention().forward(s.p, s.h, s.rstdP);
+      Add.run(s.x, s.h);
+    } else {
+      w.output().forwardPlus(s.o, pass.delta(OUTPUT), s.x, s.h);
+    }
 
     w.feedForwardNorm().forward(s.h, s.m, s.rstdH);
-    w.gateUp().forward(s.m, pass.delta(UP), s.gu);
-    Glu.forward(w.activation(), s.gu, s.f);
-    w.down().forward(s.f, pass.delta(DOWN), s.d);
-    w.sandwichNorms().ifPresent(norms -> norms.feedForward().forward(s.d, s.y, s.rstdD));
-    Add.run(s.h, s.y);
+    if (pass.cache().isPresent()) { // nobody asks for gate and up again
+      w.gateUp().forwardGlu(s.m, pass.delta(UP), w.activation(), s.gu, s.f);
+    } else {
+      w.gateUp().forward(s.m, pass.delta(UP), s.gu);
+      Glu.forward(w.activation(), s.gu, s.f);
+    }
+    if (w.sandwichNorms().isPresent()) {
+      w.down().forward(s.f, pass.delta(DOWN), s.d);
+      w.sandwichNorms().get().feedForward().forward(s.d, s.y, s.rstdD);
+      Add.run(s.h, s.y);
+    } else {
+      w.down().forwardPlus(s.f, pass.delta(DOWN), s.h, s.y);
+    }
   }
 
   /** dx from dy, in place; gradients of adapters are added to theirs. */
