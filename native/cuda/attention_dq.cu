@@ -1,22 +1,6 @@
 // After attention.cuh, attention_products.cuh, attention_gradient.cuh, philox.cuh, attention_dropout.cuh.
 // The gradient of q: a block for each tile of query rows walks over the blocks of keys from the root of its chain on. It leaves
 // delta for attention_dkv. A block waits for its keys and values; another on the same multiprocessor works meanwhile.
-// delta of the 16 rows of a warp, two lanes for each; lane 2 i returns that of row i.
-template <class T>
-DEVICE float delta_of(const Attention& a, const Rows& rows, int first, const Matrix& o, const Matrix& d_o, float* deltas) {
-  const int i = first + lane() / 2;
-  float x[EIGHT], y[EIGHT], sum = 0;
-  for (int c = lane() % 2 * EIGHT; i < rows.count && c < a.dim; c += 2 * EIGHT) {
-    load8(row_of<const T>(o, rows, i, a.dim) + c, min(EIGHT, a.dim - c), x);
-    load8(row_of<const T>(d_o, rows, i, a.dim) + c, min(EIGHT, a.dim - c), y);
-#pragma unroll
-    for (int k = 0; k < EIGHT; k++) sum = __fmaf_rn(x[k], y[k], sum);
-  }
-  sum += __shfl_xor_sync(~0u, sum, 1);
-  if (i < rows.count && lane() % 2 == 0) *delta_at(a, deltas, rows, i) = sum;
-  return sum;
-}
-
 // The rows of a warp that are multiplied again and again: in fragments where there are registers for them, else in shared memory.
 template <int MAX, class T>
 struct OwnRows {

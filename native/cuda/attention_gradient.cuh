@@ -55,3 +55,18 @@ DEVICE void gradients(const Attention& a, bool all, float (&s)[1][N][4], float (
 DEVICE float* delta_at(const Attention& a, float* deltas, const Rows& r, int i) {
   return deltas + (i64)(r.query_first + query_of(r, i)) * a.heads + head_of(r, i);
 }
+// delta of the 16 rows of a warp, two lanes for each; lane 2 i returns that of row i.
+template <class T>
+DEVICE float delta_of(const Attention& a, const Rows& rows, int first, const Matrix& o, const Matrix& d_o, float* deltas) {
+  const int i = first + lane() / 2;
+  float x[EIGHT], y[EIGHT], sum = 0;
+  for (int c = lane() % 2 * EIGHT; i < rows.count && c < a.dim; c += 2 * EIGHT) {
+    load8(row_of<const T>(o, rows, i, a.dim) + c, min(EIGHT, a.dim - c), x);
+    load8(row_of<const T>(d_o, rows, i, a.dim) + c, min(EIGHT, a.dim - c), y);
+#pragma unroll
+    for (int k = 0; k < EIGHT; k++) sum = __fmaf_rn(x[k], y[k], sum);
+  }
+  sum += __shfl_xor_sync(~0u, sum, 1);
+  if (i < rows.count && lane() % 2 == 0) *delta_at(a, deltas, rows, i) = sum;
+  return sum;
+}

@@ -14,6 +14,7 @@ DEVICE void run_tile(const Attention& a, int segment, int kv_head, int tile, con
   __shared__ Ahead<SIZE> walk;
   __shared__ int positions[128];
   const int first = 16 * warp();
+  const bf16* const query = at.query + warp() / 4 * 64 * PANEL;
   const auto fetch = [&](const Matrix& m, const Keys keys, bf16* to) {
     if (keys.count > 0) load_tile<MAX, SIZE>(a, m, keys, kv_head, to);
   };
@@ -33,10 +34,8 @@ DEVICE void run_tile(const Attention& a, int segment, int kv_head, int tile, con
   float s[1][SIZE / 8][4], sum[1][MAX / 8][4], shrink[1][2];
   u32 weights[SIZE / 16][4];
   clear(sum);
-  u32 query[MAX / 16][4];
-  hold<128>(at.query, first, query);
   wgmma_fence();
-  multiply_tiles<SIZE>(s[0], query, at.key[0]);
+  multiply_tiles<MAX, 128, SIZE>(s[0], query, at.key[0]);
   wgmma_commit();
   wgmma_wait<0>();
   pin(s[0]);
@@ -51,7 +50,7 @@ DEVICE void run_tile(const Attention& a, int segment, int kv_head, int tile, con
     fetch(v, walk.keys[(turn + 1) % 4], at.value[(turn + 1) % 2]);
     cp_async_commit();
     wgmma_fence();
-    multiply_tiles<SIZE>(s[0], query, at.key[(turn + 1) % 2]);
+    multiply_tiles<MAX, 128, SIZE>(s[0], query, at.key[(turn + 1) % 2]);
     wgmma_commit();
     multiply_turned<SIZE>(sum[0], weights, at.value[turn % 2]);
     wgmma_commit();

@@ -35,15 +35,6 @@ DEVICE void load_tile(const Attention& a, const Matrix& m, const Keys& keys, int
   const bf16* const from = key_of<const bf16>(a, m, keys, kv_head, 0);
   load_tile<MAX, ALL>(a, to, keys.count, [&](int i) { return from + i * m.stride; });
 }
-// 16 rows of a tile of ALL rows, for the warp that has them.
-template <int ALL, int K>
-DEVICE void hold(const bf16* tile, int first, u32 (&held)[K][4]) {
-#pragma unroll
-  for (int k = 0; k < K; k++) {
-    const uint4 w = ldmatrix_x4(tile + swizzled<ALL>(first + lane() % 16, 16 * k + lane() / 16 * 8));
-    held[k][0] = w.x, held[k][1] = w.y, held[k][2] = w.z, held[k][3] = w.w;
-  }
-}
 // All of a thread's copies but those of its last PENDING groups are there for the products of all threads; a barrier as well.
 template <int PENDING>
 DEVICE void arrived() {
@@ -72,4 +63,33 @@ DEVICE void begin(const Attention& a, const Rows& rows, Ahead<SIZE>& walk) {
 template <int SIZE>
 DEVICE void go_on(const Attention& a, Ahead<SIZE>& walk, int turn) {
   if (threadIdx.x == 0) walk.keys[turn % 4] = next(a, walk.blocks);
+}
+
+template <int N, class S>
+DEVICE void keep_seen(float (&s)[N][4], S seen) {
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+#pragma unroll
+    for (int k = 0; k < 4; k++) s[n][k] = seen(n, k / 2, k % 2) ? s[n][k] : 0;
+  }
+}
+// Of one gradient's products: weights from those of q and k, where all are seen or seen(n, h, i) says which; base(n, h, i) is lse.
+template <int N, class B, class S>
+DEVICE void as_weights(float factor, bool all, float (&s)[N][4], B base, S seen) {
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+#pragma unroll
+    for (int k = 0; k < 4; k++) s[n][k] = exp2_approx(__fmaf_rn(s[n][k], factor, -base(n, k / 2, k % 2)));
+  }
+  if (!all) keep_seen(s, seen);
+}
+// Then gradients of scores, from the weights and the products of dO and v.
+template <int N, class D, class S>
+DEVICE void as_gradients(bool all, const float (&weight)[N][4], float (&d)[N][4], D delta, S seen) {
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+#pragma unroll
+    for (int k = 0; k < 4; k++) d[n][k] = weight[n][k] * (d[n][k] - delta(n, k / 2, k % 2));
+  }
+  if (!all) keep_seen(d, seen);
 }

@@ -88,13 +88,7 @@ DEVICE void multiply_tiles(float (&d)[N][4], const bf16* a, const bf16* b, bool 
 #pragma unroll
   for (int k = 0; k < DEPTH; k += 16) wgmma<false>(d, further(left, columns<ROWS_A>(k)), further(right, columns<ROWS_B>(k)), add || k > 0);
 }
-// d = or += A Bᵀ, where A is in registers.
-template <int ROWS_B, int N, int K>
-DEVICE void multiply_tiles(float (&d)[N][4], const u32 (&a)[K][4], const bf16* b, bool add = false) {
-  const u64 right = descriptor(b, ATOM);
-#pragma unroll
-  for (int k = 0; k < K; k++) wgmma<false>(d, a[k], further(right, columns<ROWS_B>(16 * k)), add || k > 0);
-}
+// Of the products in a loop, one has an operand in registers: ptxas 13.0 was seen to give those of two the same ones.
 // d = or += W B: W in registers, B the first 16 K rows and 8 N columns of a tile of ROWS_B rows.
 template <int ROWS_B, int N, int K>
 DEVICE void multiply_turned(float (&d)[N][4], const u32 (&w)[K][4], const bf16* b, bool add = true) {

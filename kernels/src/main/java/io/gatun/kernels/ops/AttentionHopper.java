@@ -2,6 +2,7 @@ package io.gatun.kernels.ops;
 
 import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaKernel;
+import io.gatun.kernels.ops.AttentionLaunch.Block;
 import java.util.Optional;
 
 /**
@@ -9,14 +10,29 @@ import java.util.Optional;
  * a block, and its shared memory. It holds tiles whose address is a multiple of 1024.
  */
 enum AttentionHopper {
-  HEAD_64(new AttentionLaunch.Block(CudaKernel.ATTENTION_HOPPER_64, 128, 1024 + 5 * 128 * 64 * 2)),
+  HEAD_64(
+      64,
+      CudaKernel.ATTENTION_HOPPER_64,
+      CudaKernel.ATTENTION_HOPPER_DQ_64,
+      CudaKernel.ATTENTION_HOPPER_DKV_64),
   HEAD_128(
-      new AttentionLaunch.Block(CudaKernel.ATTENTION_HOPPER_128, 128, 1024 + 5 * 128 * 128 * 2));
+      128,
+      CudaKernel.ATTENTION_HOPPER_128,
+      CudaKernel.ATTENTION_HOPPER_DQ_128,
+      CudaKernel.ATTENTION_HOPPER_DKV_128);
 
-  final AttentionLaunch.Block forward;
+  private static final int ROWS = 128;
 
-  AttentionHopper(AttentionLaunch.Block forward) {
-    this.forward = forward;
+  final Block forward;
+  final Block dq;
+  final Block dkv;
+
+  /** Blocks of 128 rows or keys; what passes by lies in memory two or three times. */
+  AttentionHopper(int columns, CudaKernel forward, CudaKernel dq, CudaKernel dkv) {
+    int row = 2 * columns;
+    this.forward = new Block(forward, ROWS, 1024 + (ROWS + 4 * 128) * row);
+    this.dq = new Block(dq, ROWS, 1024 + (2 * ROWS + 6 * 64) * row);
+    this.dkv = new Block(dkv, ROWS, 1024 + (2 * ROWS + 6 * 64) * row + 3 * 64 * 8);
   }
 
   static Optional<AttentionHopper> of(CudaDevice cuda, AttentionLaunch.Tiles tiles) {

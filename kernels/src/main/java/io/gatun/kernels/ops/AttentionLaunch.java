@@ -131,8 +131,7 @@ final class AttentionLaunch {
   }
 
   void forward(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse) {
-    boolean plain = dropout.isEmpty() && shape.softCap() == 0 && shape.scale() > 0;
-    Block block = plain && tiles != Tiles.F32 ? forwardTiles() : tiles.dropping;
+    Block block = isPlain() && tiles != Tiles.F32 ? forwardTiles() : tiles.dropping;
     long blocks = blocks(s -> hasFewRows(s) ? 0 : tilesOf(s, block));
     if (blocks > 0) {
       CudaLaunch launch = inputs(results(begin(block, q, k, v), o, lse));
@@ -183,23 +182,31 @@ final class AttentionLaunch {
       Matrix dq,
       Matrix dk,
       Matrix dv) {
-    long scratch = 4L * segments.queryRows() * shape.heads();
-    long blocks = blocks(s -> tilesOf(s, tiles.dq));
+    var hopper = isPlain() ? AttentionHopper.of(cuda, tiles) : Optional.<AttentionHopper>empty();
+    Block rows = hopper.map(h -> h.dq).orElse(tiles.dq);
+    Block keys = hopper.map(h -> h.dkv).orElse(tiles.dkv);
+    long blocks = blocks(s -> tilesOf(s, rows));
     if (blocks > 0) {
-      var launch = results(begin(tiles.dq, q, k, v), o, lse).matrix("d_o", dO).matrix("dq", dq);
-      dropout(inputs(launch))
-          .integer("count", list.size())
-          .scratch("deltas", scratch)
-          .enqueue(grid(blocks));
+      var launch = results(begin(rows, q, k, v), o, lse).matrix("d_o", dO).matrix("dq", dq);
+      gradient(inputs(launch), hopper.isPresent()).enqueue(grid(blocks));
     }
-    blocks = blocks(s -> Math.ceilDiv(list.get(s).keyLength(), tiles.dkv.rows()));
+    blocks = blocks(s -> Math.ceilDiv(list.get(s).keyLength(), keys.rows()));
     if (blocks > 0) {
-      var launch = begin(tiles.dkv, q, k, v).matrix("lse", lse).matrix("d_o", dO);
-      dropout(inputs(launch.matrix("dk", dk).matrix("dv", dv)))
-          .integer("count", list.size())
-          .scratch("deltas", scratch)
-          .enqueue(grid(blocks));
+      var launch = begin(keys, q, k, v).matrix("lse", lse).matrix("d_o", dO);
+      launch = inputs(launch.matrix("dk", dk).matrix("dv", dv));
+      gradient(launch, hopper.isPresent()).enqueue(grid(blocks));
     }
+  }
+
+  private CudaLaunch gradient(CudaLaunch launch, boolean onHopper) {
+    return (onHopper ? launch : dropout(launch))
+        .integer("count", list.size())
+        .scratch("deltas", 4L * segments.queryRows() * shape.heads());
+  }
+
+  /** Without what takes more registers than a block's products leave: dropout, caps. */
+  private boolean isPlain() {
+    return dropout.isEmpty() && shape.softCap() == 0 && shape.scale() > 0;
   }
 
   private CudaLaunch begin(Block block, Matrix q, Matrix k, Matrix v) {
