@@ -36,7 +36,7 @@ const char* name_of(int code) {
     case LAUNCH_OUT_OF_RESOURCES: return "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES";
     case LAUNCH_FAILED: return "CUDA_ERROR_LAUNCH_FAILED";
     case NOT_SUPPORTED: return "CUDA_ERROR_NOT_SUPPORTED";
-    default: return nullptr;
+    default: return name_of_recording_error(code);
   }
 }
 
@@ -157,7 +157,7 @@ EXPORT int cuCtxSetCurrent(void* context) {
 EXPORT int cuCtxGetCurrent(void** out) { return *out = (void*)current, SUCCESS; }
 EXPORT int cuCtxSynchronize() {
   Guard guard;
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once("cuCtxSynchronize")) return rc;
   return drain_all();
 }
 
@@ -168,7 +168,7 @@ EXPORT int cuMemGetInfo_v2(u64* free, u64* total) {
 }
 EXPORT int cuMemAlloc_v2(u64* out, u64 bytes) {
   Guard guard;
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once("an allocation")) return rc;
   if (bytes == 0) return error(INVALID_VALUE, "an allocation of 0 bytes");
   Allocation* a = allocate(bytes, false);
   if (a == nullptr) return error(OUT_OF_MEMORY, "out of memory");
@@ -206,7 +206,7 @@ EXPORT int cuMemFree_v2(u64 address) {
 }
 EXPORT int cuMemFreeAsync(u64 address, void* stream) {
   Guard guard;
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once("cuMemFreeAsync")) return rc;
   if (int rc = freeable(address, false)) return rc;
   Allocation* a = allocation_at(address);
   a->freeing = true;
@@ -214,7 +214,7 @@ EXPORT int cuMemFreeAsync(u64 address, void* stream) {
 }
 EXPORT int cuMemHostAlloc(void** out, u64 bytes, u32) {
   Guard guard;
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once("cuMemHostAlloc")) return rc;
   Allocation* a = allocate(bytes, true);
   if (a == nullptr) return error(OUT_OF_MEMORY, "out of pinned memory");
   a->name = "pinned " + a->name;

@@ -4,7 +4,8 @@
 //   fibers      blocks, orders, deadlock, watchdog          hooks    what a kernel's loads and stores call
 //   rendezvous  barriers and warp collectives               memory   allocations, a byte of shadow per byte
 //   tensor      mma, ldmatrix, cp.async; wgmma              races    who touched a byte last, and what is ordered before what
-//   streams     work that waits until somebody waits        driver, module, nvrtc, cublaslt: the exported functions
+//   streams     work that waits until somebody waits        graphs   work that is recorded, and enqueued as often as one likes
+//   driver, module, nvrtc, cublaslt: the exported functions
 #pragma once
 #include <stdarg.h>
 #include <stdint.h>
@@ -38,7 +39,9 @@ namespace emulator {
 enum {
   SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101,
   INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY = 209, INVALID_HANDLE = 400, ILLEGAL_STATE = 401, NOT_FOUND = 500,
-  NOT_READY = 600, ILLEGAL_ADDRESS = 700, LAUNCH_OUT_OF_RESOURCES = 701, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801
+  NOT_READY = 600, ILLEGAL_ADDRESS = 700, LAUNCH_OUT_OF_RESOURCES = 701, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801,
+  CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, CAPTURE_UNMATCHED = 903, CAPTURE_UNJOINED = 904, CAPTURE_ISOLATION = 905,
+  CAPTURED_EVENT = 907
 };
 
 __attribute__((format(printf, 1, 2))) std::string format(const char* f, ...);
@@ -165,6 +168,9 @@ int enqueue(void* stream, const std::string& what, const Uses& uses, std::functi
 int at_once(const std::string& what, const Uses& uses, const std::function<int()>& run);
 bool waiting(const Allocation* a);  // does work use it that has not run?
 int drain_all();
+// Of what cannot be recorded: ready(), unless this thread is recording; that recording is then void.
+int ready_at_once(const char* what);
+const char* name_of_recording_error(int code);
 std::string live_streams();
 void forget_streams();
 

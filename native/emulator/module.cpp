@@ -156,7 +156,7 @@ void forget_modules() {
 
 EXPORT int cuModuleLoadDataEx(void** out, const void* image, u32, int*, void**) {
   Guard guard;
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once("cuModuleLoadDataEx")) return rc;
   auto m = new Module;
   if (int rc = load(m, (const u8*)image)) {
     if (m->handle != nullptr) dlclose(m->handle);

@@ -3,35 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "emulator.h"
+#include "streams.h"
 
 namespace emulator {
 
 namespace {
-typedef std::vector<u64> StreamClock;     // for each stream how many of its operations are ordered before
-
-struct Stream;
-struct Operation {
-  std::string what;
-  Uses uses;
-  std::function<int()> run;
-  StreamClock clock;
-  Stream* after = nullptr;                // a wait: run that stream first,
-  u64 after_index = 0;                    // up to here
-};
-struct Stream {
-  size_t id;
-  std::deque<Operation> queue;
-  u64 enqueued = 0, done = 0;
-  StreamClock clock;
-};
-struct Event {
-  Stream* stream = nullptr;
-  u64 index = 0;
-  StreamClock clock;
-  bool timed;
-  std::shared_ptr<double> time = std::make_shared<double>(0);
-};
 struct Done { u32 epoch; size_t stream; u64 index; std::string what; };
 
 std::vector<Stream*> streams;             // live ones
@@ -41,10 +17,6 @@ StreamClock host;
 std::vector<Done> done;                   // of which somebody may still not know, by epoch
 StreamClock running_clock;
 
-void join(StreamClock& into, const StreamClock& from) {
-  if (into.size() < from.size()) into.resize(from.size());
-  for (size_t i = 0; i < from.size(); i++) into[i] = std::max(into[i], from[i]);
-}
 void tick(StreamClock& clock, size_t id, u64 index) {
   if (clock.size() <= id) clock.resize(id + 1);
   clock[id] = index;
@@ -55,6 +27,7 @@ bool idle(const Stream* s) { return s->queue.empty(); }
 // Where nothing waits and the host knows of all that was done, nobody needs to be told any more.
 void settle() {
   if (!std::all_of(streams.begin(), streams.end(), idle)) return;
+  streams.erase(std::remove_if(streams.begin(), streams.end(), [](Stream* s) { return s->left ? delete s, true : false; }), streams.end());
   if (std::all_of(done.begin(), done.end(), [](const Done& d) { return covers(host, d); })) done.clear();
 }
 
@@ -93,17 +66,24 @@ int wait_for(Stream* s, u64 index, const StreamClock& clock) {
   return SUCCESS;
 }
 
-Stream* find(void* handle) {
+int no_event() { return error(INVALID_HANDLE, "no such event"); }
+}  // namespace
+
+void join(StreamClock& into, const StreamClock& from) {
+  if (into.size() < from.size()) into.resize(from.size());
+  for (size_t i = 0; i < from.size(); i++) into[i] = std::max(into[i], from[i]);
+}
+
+Stream* find_stream(void* handle) {
   auto found = std::find(streams.begin(), streams.end(), (Stream*)handle);
-  return found == streams.end() ? nullptr : *found;
+  if (found != streams.end() && !(*found)->of_graph) return *found;
+  return error(INVALID_HANDLE, "no such stream; the default stream is not emulated"), nullptr;
 }
 Event* find_event(void* handle) {
   auto found = std::find(events.begin(), events.end(), (Event*)handle);
   return found == events.end() ? nullptr : *found;
 }
-int no_stream() { return error(INVALID_HANDLE, "no such stream; the default stream is not emulated"); }
-int no_event() { return error(INVALID_HANDLE, "no such event"); }
-}  // namespace
+Stream* new_stream(bool of_graph) { return streams.emplace_back(new Stream{stream_count++, {}, 0, 0, {}, of_graph}); }
 
 bool stream_ordered(u32 epoch) {
   auto after = std::upper_bound(done.begin(), done.end(), epoch, [](u32 e, const Done& d) { return e < d.epoch; });
@@ -117,13 +97,26 @@ std::string stream_operation(u32 epoch) {
   return after->what + (after->stream == 0 ? " by the host" : format(" on stream %zu", after->stream));
 }
 
-int enqueue(void* stream, const std::string& what, const Uses& uses, std::function<int()> run) {
-  if (int rc = ready()) return rc;
-  Stream* s = find(stream);
-  if (s == nullptr) return no_stream();
+void push(Stream* s, const std::string& what, const Uses& uses, std::function<int()> run) {
   join(s->clock, host);
   tick(s->clock, s->id, ++s->enqueued);
   s->queue.push_back({what, uses, std::move(run), s->clock});
+}
+
+void push_wait(Stream* s, Stream* after, u64 index, const StreamClock& clock) {
+  join(s->clock, clock);
+  push(s, "wait for an event", {}, nullptr);
+  s->queue.back().after = after;
+  s->queue.back().after_index = index;
+}
+
+int enqueue(void* stream, const std::string& what, const Uses& uses, std::function<int()> run) {
+  if (int rc = ready()) return rc;
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return INVALID_HANDLE;
+  const int recorded = record_operation(s, what, uses, run);
+  if (recorded != NOT_RECORDED) return recorded;
+  push(s, what, uses, std::move(run));
   return SUCCESS;
 }
 
@@ -137,7 +130,7 @@ bool waiting(const Allocation* a) {
 }
 
 int at_once(const std::string& what, const Uses& uses, const std::function<int()>& run) {
-  if (int rc = ready()) return rc;
+  if (int rc = ready_at_once(what.c_str())) return rc;
   for (auto s : streams) {
     for (auto& o : s->queue) {
       for (auto a : o.uses) {
@@ -154,19 +147,22 @@ int at_once(const std::string& what, const Uses& uses, const std::function<int()
 
 int drain_all() {
   for (size_t i = streams.size(); i-- > 0;) {          // the youngest first: the least likely order
+    if (i >= streams.size()) continue;                 // branches of a graph that is gone were left behind
     if (int rc = wait_for(streams[i], streams[i]->enqueued, streams[i]->clock)) return rc;
   }
   return SUCCESS;
 }
 
 std::string live_streams() {
-  std::string text;
-  if (!streams.empty()) text += format("%zu streams; ", streams.size());
+  std::string text = live_graphs();
+  const size_t count = std::count_if(streams.begin(), streams.end(), [](const Stream* s) { return !s->of_graph; });
+  if (count > 0) text += format("%zu streams; ", count);
   if (!events.empty()) text += format("%zu events; ", events.size());
   return text;
 }
 
 void forget_streams() {
+  forget_graphs();
   for (auto s : streams) delete s;
   for (auto e : events) delete e;
   streams.clear(), events.clear(), done.clear(), host.clear();
@@ -185,14 +181,15 @@ EXPORT int cuStreamCreateWithPriority(void** out, u32 flags, int priority) {
   if (int rc = ready()) return rc;
   if (flags != 1) return error(NOT_SUPPORTED, "cuStreamCreate: only CU_STREAM_NON_BLOCKING is emulated");
   if (priority > 0 || priority < HIGHEST_PRIORITY) return error(INVALID_VALUE, format("cuStreamCreateWithPriority: no priority %d", priority));
-  *out = streams.emplace_back(new Stream{stream_count++, {}, 0, 0, {}});
+  *out = new_stream(false);
   return SUCCESS;
 }
 EXPORT int cuStreamCreate(void** out, u32 flags) { return cuStreamCreateWithPriority(out, flags, 0); }
 EXPORT int cuStreamDestroy_v2(void* stream) {
   Guard guard;
-  Stream* s = find(stream);
-  if (s == nullptr) return no_stream();
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return INVALID_HANDLE;
+  if (int rc = alone(s, "cuStreamDestroy")) return rc;
   if (!s->queue.empty()) return error(ILLEGAL_STATE, format("missing synchronize: stream %zu is destroyed, and nobody has waited for %s", s->id, s->queue.front().what.c_str()));
   streams.erase(std::find(streams.begin(), streams.end(), s));
   for (auto e : events) {
@@ -204,15 +201,18 @@ EXPORT int cuStreamDestroy_v2(void* stream) {
 EXPORT int cuStreamSynchronize(void* stream) {
   Guard guard;
   if (int rc = ready()) return rc;
-  Stream* s = find(stream);
-  return s == nullptr ? no_stream() : wait_for(s, s->enqueued, s->clock);
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return INVALID_HANDLE;
+  if (int rc = alone(s, "cuStreamSynchronize")) return rc;
+  return wait_for(s, s->enqueued, s->clock);
 }
 // Goes on by one operation each time, so that a loop of queries ends.
 EXPORT int cuStreamQuery(void* stream) {
   Guard guard;
   if (int rc = ready()) return rc;
-  Stream* s = find(stream);
-  if (s == nullptr) return no_stream();
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return INVALID_HANDLE;
+  if (int rc = alone(s, "cuStreamQuery")) return rc;
   if (s->queue.empty()) return wait_for(s, s->enqueued, s->clock);
   if (int rc = run_to(s, s->done + 1)) return rc;
   return NOT_READY;
@@ -220,15 +220,13 @@ EXPORT int cuStreamQuery(void* stream) {
 EXPORT int cuStreamWaitEvent(void* stream, void* event, u32) {
   Guard guard;
   if (int rc = ready()) return rc;
-  Stream* s = find(stream);
+  Stream* s = find_stream(stream);
   Event* e = find_event(event);
-  if (s == nullptr) return no_stream();
+  if (s == nullptr) return INVALID_HANDLE;
   if (e == nullptr) return no_event();
-  if (e->stream == nullptr) return SUCCESS;
-  join(s->clock, e->clock);
-  if (int rc = enqueue(stream, "wait for an event", {}, nullptr)) return rc;
-  s->queue.back().after = e->stream;
-  s->queue.back().after_index = e->index;
+  const int recorded = record_wait(s, e);
+  if (recorded != NOT_RECORDED) return recorded;
+  if (e->stream != nullptr) push_wait(s, e->stream, e->index, e->clock);
   return SUCCESS;
 }
 
@@ -243,20 +241,24 @@ EXPORT int cuEventDestroy_v2(void* event) {
   Event* e = find_event(event);
   if (e == nullptr) return no_event();
   events.erase(std::find(events.begin(), events.end(), e));
+  forget_event(e);
   delete e;
   return SUCCESS;
 }
 EXPORT int cuEventRecord(void* event, void* stream) {
   Guard guard;
+  if (int rc = ready()) return rc;
+  Stream* s = find_stream(stream);
   Event* e = find_event(event);
+  if (s == nullptr) return INVALID_HANDLE;
   if (e == nullptr) return no_event();
   auto time = e->time = std::make_shared<double>(0);
-  const int rc = enqueue(stream, "event", {}, [time] {
+  const int recorded = record_event(s, e);
+  if (recorded != NOT_RECORDED) return recorded;
+  push(s, "event", {}, [time] {
     *time = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
     return SUCCESS;
   });
-  if (rc != SUCCESS) return rc;
-  Stream* s = find(stream);
   e->stream = s, e->index = s->enqueued, e->clock = s->clock;
   return SUCCESS;
 }
@@ -265,6 +267,7 @@ EXPORT int cuEventSynchronize(void* event) {
   if (int rc = ready()) return rc;
   Event* e = find_event(event);
   if (e == nullptr) return no_event();
+  if (int rc = recorded_event(e)) return rc;
   return e->stream == nullptr ? SUCCESS : wait_for(e->stream, e->index, e->clock);
 }
 EXPORT int cuEventQuery(void* event) {
@@ -272,6 +275,7 @@ EXPORT int cuEventQuery(void* event) {
   if (int rc = ready()) return rc;
   Event* e = find_event(event);
   if (e == nullptr) return no_event();
+  if (int rc = recorded_event(e)) return rc;
   if (e->stream == nullptr || e->stream->done >= e->index) return SUCCESS;
   const int rc = run_to(e->stream, e->stream->done + 1);
   return rc ? rc : NOT_READY;

@@ -28,10 +28,12 @@ final class CudaContext {
   private final MemorySegment ahead;
   private final MemorySegment turn;
   private final CudaProfile profile;
+  private final CudaGraphs graphs = new CudaGraphs();
   private boolean workingAhead;
   private long writes; // how often the working stream may have written so far
   private long writesBeforeLaunch; // the last one
   private long writesSeen; // by what comes next on the stream that works ahead
+  private int recordings; // and launches of them: events from before one are of no use after it
 
   /** Opens a context; the arena holds what its calls write into. */
   CudaContext(CudaDriver.Gpu gpu, Arena arena) {
@@ -104,6 +106,10 @@ final class CudaContext {
     return profile;
   }
 
+  CudaGraphs graphs() {
+    return graphs;
+  }
+
   CudaDriver.Gpu gpu() {
     return gpu;
   }
@@ -157,6 +163,7 @@ final class CudaContext {
    * written. What works ahead reads it only after the last operation that may have written it.
    */
   void use(CudaBuffer buffer) {
+    graphs.uses(buffer);
     if (!workingAhead) {
       buffer.written(++writes);
     } else if (buffer.written() > writesSeen) {
@@ -168,6 +175,33 @@ final class CudaContext {
   void aheadAfterWork() {
     order(work, ahead);
     writesSeen = writes;
+  }
+
+  /** Work goes into a recording from now on, work ahead too. */
+  void beginRecording() {
+    int mode = Cuda.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL();
+    check(Cuda.cuStreamBeginCapture_v2(work, mode), "no recording");
+    aheadAfterGraph();
+    aheadAfterWork();
+  }
+
+  /** Ends the recording also when something in it failed, and gives the driver's status. */
+  int endRecording(MemorySegment out) {
+    aheadAfterGraph();
+    Cuda.cuEventRecord(turn, ahead);
+    Cuda.cuStreamWaitEvent(work, turn, 0);
+    return Cuda.cuStreamEndCapture(work, out);
+  }
+
+  /** What works ahead next waits for all that was asked for, whatever that writes and reads. */
+  void aheadAfterGraph() {
+    recordings++;
+    writesSeen = -1;
+  }
+
+  /** Changes when events that were recorded before are of no use any more. */
+  int recordings() {
+    return recordings;
   }
 
   /** What is asked of the copying stream from now on waits for all that was asked of the other. */
@@ -196,6 +230,7 @@ final class CudaContext {
     profile.begin(operation, work);
     check(call.getAsInt(), what);
     profile.end();
+    graphs.asked(operation);
   }
 
   /** Waits for all streams. */

@@ -31,9 +31,20 @@ final class CudaErrors {
           "%s: %s (%s; %s)".formatted(operation, CudaStatus.text(code), arguments, context.gpu()));
     }
     last = operation;
+    context.graphs().asked(operation);
     if (syncEveryLaunch) {
       faults.check();
     }
+  }
+
+  /** Whether each operation is waited for. */
+  boolean syncEveryLaunch() {
+    return syncEveryLaunch;
+  }
+
+  /** After a graph, of which kernels may have been given counters. */
+  void watch() {
+    faults.watch();
   }
 
   /** Runs what may be the first to see that an earlier kernel failed. */

@@ -48,6 +48,11 @@ final class CudaFaults {
     return counters + 4L * Objects.checkIndex(texts.indexOf(text), SLOTS);
   }
 
+  /** Kernels that were given counters before may run again. */
+  void watch() {
+    watched = counters != 0;
+  }
+
   /**
    * Waits for the kernels that were given a counter, if there are any.
    *

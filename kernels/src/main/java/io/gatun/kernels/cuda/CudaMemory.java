@@ -78,11 +78,14 @@ final class CudaMemory {
 
   /** Frees what was kept. */
   void giveBack(CudaBuffer buffer) {
+    context.graphs().refuse("freeing " + buffer.name());
+    context.graphs().freed(buffer);
     ledger.keep(buffer.name(), -buffer.bytes());
     Cuda.cuMemFreeAsync(buffer.pointer(), context.work());
   }
 
   private long take(String name, long bytes) {
+    context.graphs().refuse("allocation of " + name);
     long taken = Math.max(bytes, 1);
     int code = Cuda.cuMemAllocAsync(out, taken, context.work());
     if (code == Cuda.CUDA_ERROR_OUT_OF_MEMORY()) {
@@ -106,8 +109,10 @@ final class CudaMemory {
   private void free(CudaBuffer buffer, long address) {
     lock.lock();
     try {
+      context.graphs().refuse("freeing " + buffer.name());
       ledger.remove(buffer);
       context.enter();
+      context.graphs().freed(buffer);
       Cuda.cuMemFreeAsync(address, context.work());
     } finally {
       lock.unlock();

@@ -143,6 +143,7 @@ final class CudaModules {
   }
 
   private Module load(String stem) {
+    context.graphs().refuse("the first use of " + stem);
     byte[] cubin = compile(stem);
     try (Arena arena = Arena.ofConfined()) {
       var out = arena.allocate(ADDRESS);

@@ -55,7 +55,9 @@ public final class CudaProducts {
 
   /** Of an operand that is only read, which orders nothing. */
   private long address(Matrix m) {
-    return device.own(m.buffer()).pointer() + m.offset();
+    var buffer = device.own(m.buffer());
+    context.graphs().uses(buffer);
+    return buffer.pointer() + m.offset();
   }
 
   /**

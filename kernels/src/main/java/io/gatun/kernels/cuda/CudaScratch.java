@@ -18,7 +18,8 @@ final class CudaScratch {
   private final CudaMemory memory;
   private final CudaContext context;
   private final Map<Scratch, CudaBuffer> buffers = new EnumMap<>(Scratch.class);
-  private final MemorySegment[] free = new MemorySegment[2];
+  private final MemorySegment[] free = new MemorySegment[2]; // when the last use of a place ends
+  private final int[] recorded = {-1, -1}; // when those events were, in recordings of the context
   private int turn;
 
   CudaScratch(CudaMemory memory, CudaContext context, Arena arena) {
@@ -64,15 +65,17 @@ final class CudaScratch {
     var before = buffers.get(purpose);
     var buffer = take(purpose, purpose.bytes(dtype, rows, cols));
     var weight = new Matrix(buffer, 0, dtype, rows, cols, purpose.stride(cols));
-    if (buffer != before) {
-      context.aheadAfterWork(); // which allocates
+    if (buffer != before || recorded[place] != context.recordings()) {
+      context.aheadAfterWork(); // which allocates, or was a graph that uses the place
+    } else {
+      wait(context.ahead(), free[place]);
     }
-    wait(context.ahead(), free[place]);
     context.ahead(() -> prepare.accept(weight));
     try {
       use.accept(weight);
     } finally {
       context.check(Cuda.cuEventRecord(free[place], context.work()), "streams cannot be ordered");
+      recorded[place] = context.recordings();
     }
   }
 

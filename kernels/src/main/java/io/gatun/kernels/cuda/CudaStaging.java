@@ -34,6 +34,7 @@ final class CudaStaging {
    * kernel.
    */
   void upload(MemorySegment from, long to, String what) {
+    context.graphs().refuse(what);
     context.copiesAfterWork();
     context.profile().begin("upload", context.copies());
     int half = 0;
@@ -51,6 +52,7 @@ final class CudaStaging {
 
   /** When it returns the host has the bytes. */
   void download(long from, MemorySegment to, String what) {
+    context.graphs().refuse(what);
     context.copiesAfterWork();
     context.profile().begin("download", context.copies());
     long total = to.byteSize();
