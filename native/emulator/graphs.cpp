@@ -33,6 +33,7 @@ struct Recording {
 std::unique_ptr<Recording> recording;
 std::vector<Graph*> graphs;
 std::vector<Executable*> executables;
+u64 launches;
 
 template <class T>
 T* find(const std::vector<T*>& list, void* handle) {
@@ -183,6 +184,7 @@ EXPORT int cuGraphLaunch(void* executable, void* stream) {
   if (x == nullptr) return error(INVALID_HANDLE, "no such executable graph");
   if (s == nullptr) return INVALID_HANDLE;
   if (branch_of(s) != NONE) return refuse(NOT_SUPPORTED, "a graph in a graph is not emulated");
+  launches++;
   push(s, "graph", {}, nullptr);
   for (auto b : x->branches) push_wait(b, s, s->enqueued, s->clock);
   struct Point { Stream* stream; u64 index; StreamClock clock; };
@@ -197,6 +199,11 @@ EXPORT int cuGraphLaunch(void* executable, void* stream) {
   }
   for (auto b : x->branches) push_wait(s, b, b->enqueued, b->clock);
   return SUCCESS;
+}
+// How many graphs were launched so far.
+EXPORT void emu_graph_launches(u64* out) {
+  Guard guard;
+  *out = launches;
 }
 EXPORT int cuGraphDestroy(void* graph) {
   Guard guard;

@@ -110,12 +110,19 @@ int32_t gatun_pool_close(void* pool);
 // y += x. Same shape; two float matrices.
 int32_t gatun_add(const gatun_context* context, const gatun_matrix* x, const gatun_matrix* y_sum);
 
+// found[i] = the first of the columns below count with the largest number of x[i]; NaN is less than any. x is f32.
+int32_t gatun_arg_max(const gatun_context* context, const gatun_matrix* x, int32_t count, const gatun_matrix* found);
+
 // y[i] = table[ids[i]] * scale. GATUN_BAD_INDEX for an id outside the table.
 int32_t gatun_embedding_forward(const gatun_context* context, const gatun_matrix* table, const gatun_matrix* ids,
                                 float scale, const gatun_matrix* y);
 // d_table[ids[i]] += dy[i] * scale, in the order of i.
 int32_t gatun_embedding_backward(const gatun_context* context, const gatun_matrix* dy, const gatun_matrix* ids,
                                  float scale, const gatun_matrix* d_table_sum);
+
+// cache[rows[i]] = k[i] | v[i], side by side. One type; GATUN_BAD_INDEX for a row outside the cache. No row is named twice.
+int32_t gatun_kv_append(const gatun_context* context, const gatun_matrix* k, const gatun_matrix* v, const gatun_matrix* rows,
+                        const gatun_matrix* cache);
 
 // In each group of n = gamma->cols columns: rstd = 1 / sqrt(mean(x^2) + eps), y = x * rstd * (gamma + gamma_offset).
 // Without offset x * rstd is rounded to the type of x before gamma. rstd: f32 (rows, cols / n). gamma: f32 (1, n).

@@ -18,7 +18,7 @@ public final class Replay {
   private sealed interface Target {
     record Straight() implements Target {}
 
-    record Recorded(CudaDevice device, CudaGraph graph) implements Target {}
+    record Recorded(CudaGraph graph) implements Target {}
   }
 
   private Replay(Target target) {
@@ -37,7 +37,7 @@ public final class Replay {
     return new Replay(
         switch (device) {
           case CpuDevice _ -> new Target.Straight();
-          case CudaDevice cuda -> new Target.Recorded(cuda, new CudaGraph(cuda, name, arena));
+          case CudaDevice cuda -> new Target.Recorded(new CudaGraph(cuda, name, arena));
         });
   }
 
@@ -50,7 +50,7 @@ public final class Replay {
    *     the host
    */
   public void run(boolean again, Runnable work) {
-    if (again && target instanceof Target.Recorded(var device, var graph) && !device.isWatched()) {
+    if (again && target instanceof Target.Recorded(var graph) && !graph.isWatched()) {
       if (!graph.isRecorded()) {
         graph.record(work);
       }
@@ -62,7 +62,7 @@ public final class Replay {
   }
 
   private void stop() {
-    if (target instanceof Target.Recorded(_, var graph)) {
+    if (target instanceof Target.Recorded(var graph)) {
       graph.forget();
     }
   }

@@ -17,13 +17,16 @@ public final class Segments {
   private final int[] starts;
   private final int queryRows;
   private final int keyRows;
+  private final int mostKeys;
   private final Ints table;
 
-  private Segments(List<Segment> list, int[] starts, int queryRows, int keyRows, Ints table) {
+  private Segments(
+      List<Segment> list, int[] starts, int queryRows, int keyRows, int mostKeys, Ints table) {
     this.list = list;
     this.starts = starts;
     this.queryRows = queryRows;
     this.keyRows = keyRows;
+    this.mostKeys = mostKeys;
     this.table = table;
   }
 
@@ -42,8 +45,7 @@ public final class Segments {
   }
 
   /**
-   * Checks segments and writes their table into memory that is there: for decoding, where segments
-   * grow with every token.
+   * Checks segments and writes their table into memory that is there.
    *
    * @param list the segments, parents before children
    * @param room at least {@value #TABLE_COLUMNS} integers a segment
@@ -51,10 +53,33 @@ public final class Segments {
    * @throws IllegalArgumentException as for {@link #of(Device, List, Arena)}
    */
   public static Segments of(List<Segment> list, Ints room) {
+    var segments = growing(list, 0, room);
+    HostCopy.write(segments.table, segments.values());
+    return segments;
+  }
+
+  /**
+   * Checks segments whose table the caller writes: for decoding, where they grow with every token,
+   * and what was launched for them may run again on a later table.
+   *
+   * @param list the segments, parents before children
+   * @param mostKeys keys that a segment may have come to have then
+   * @param room at least {@value #TABLE_COLUMNS} integers a segment, for {@link #values}
+   * @return the segments
+   * @throws IllegalArgumentException as for {@link #of(Device, List, Arena)}
+   */
+  public static Segments growing(List<Segment> list, int mostKeys, Ints room) {
     list = List.copyOf(list);
-    int[] starts = starts(list);
-    int queryRows = queryRows(list);
-    int keyRows = keyRows(list);
+    Ints table = room.slice(0, list.size() * TABLE_COLUMNS);
+    return new Segments(list, starts(list), queryRows(list), keyRows(list), mostKeys, table);
+  }
+
+  /**
+   * What the table holds.
+   *
+   * @return {@value #TABLE_COLUMNS} integers a segment
+   */
+  public int[] values() {
     var values = new int[list.size() * TABLE_COLUMNS];
     for (int i = 0, at = 0; i < list.size(); i++) {
       Segment s = list.get(i);
@@ -65,9 +90,7 @@ public final class Segments {
       values[at++] = s.parent();
       values[at++] = starts[i];
     }
-    Ints table = room.slice(0, values.length);
-    HostCopy.write(table, values);
-    return new Segments(list, starts, queryRows, keyRows, table);
+    return values;
   }
 
   private static int[] starts(List<Segment> list) {
@@ -142,6 +165,16 @@ public final class Segments {
    */
   public int keyRows() {
     return keyRows;
+  }
+
+  /**
+   * Keys of a segment for which a launch has to have room.
+   *
+   * @param segment its index
+   * @return those it has, or may come to have
+   */
+  public int mostKeys(int segment) {
+    return Math.max(mostKeys, list.get(segment).keyLength());
   }
 
   /**

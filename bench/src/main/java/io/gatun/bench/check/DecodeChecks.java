@@ -87,7 +87,7 @@ final class DecodeChecks {
     return Optional.of(LoraAdapter.create(decoder, config(rank), rank, bench.arena()));
   }
 
-  /** A token of each sequence; a sequence for each adapter. */
+  /** A token of each sequence, and the likeliest next; a sequence for each adapter. */
   private IntConsumer tokens(List<Optional<LoraAdapter>> adapters) {
     var cache = KvCache.allocate(decoder, adapters.size(), ROOM, 0, bench.arena());
     var used = adapters.stream().flatMap(Optional::stream).toList();
@@ -97,10 +97,11 @@ final class DecodeChecks {
         cache.clear();
       }
       int token = call % decoder.config().vocabulary();
-      pass.run(
+      pass.likeliest(
           IntStream.range(0, adapters.size())
               .mapToObj(s -> new Feed(s, new int[] {token}, adapters.get(s)))
-              .toList());
+              .toList(),
+          decoder.config().vocabulary());
     };
   }
 

@@ -11,10 +11,14 @@ import java.util.Locale;
 public enum CpuKernel {
   /** x, ySum. */
   ADD("mm"),
+  /** x, count, found. */
+  ARG_MAX("mim"),
   /** table, ids, scale, y. */
   EMBEDDING_FORWARD("mmfm"),
   /** dy, ids, scale, dTableSum. */
   EMBEDDING_BACKWARD("mmfm"),
+  /** k, v, rows, cache. */
+  KV_APPEND("mmmm"),
   /** x, gamma, gammaOffset, eps, y, rstd. */
   RMS_NORM_FORWARD("mmffmm"),
   /** dy, x, gamma, gammaOffset, rstd, dx, 1 to add to dx. */

@@ -123,15 +123,6 @@ public final class CudaDevice implements Device {
     return errors;
   }
 
-  /**
-   * Whether somebody wants to see each operation for itself.
-   *
-   * @return true while the device is being profiled or waited for after each launch
-   */
-  public boolean isWatched() {
-    return context.profile().on() || errors.syncEveryLaunch();
-  }
-
   /** Products, and the memory that they need. */
   public CudaProducts products() {
     return products;
@@ -194,9 +185,7 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     guarded(() -> {
-      context.graphs().refuse("a wait");
-      faults.check();
-      errors.later(() -> context.check(context.synchronize(), "synchronize"));
+      errors.synchronize();
       context.profile().waited(context.work());
       return this;
     });

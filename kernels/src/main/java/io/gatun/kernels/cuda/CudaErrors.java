@@ -42,6 +42,13 @@ final class CudaErrors {
     return syncEveryLaunch;
   }
 
+  /** Waits, and says what was found wrong meanwhile. */
+  void synchronize() {
+    context.graphs().refuse("a wait");
+    faults.check();
+    later(() -> context.check(context.synchronize(), "synchronize"));
+  }
+
   /** After a graph, of which kernels may have been given counters. */
   void watch() {
     faults.watch();

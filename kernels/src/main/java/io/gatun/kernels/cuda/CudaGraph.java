@@ -55,6 +55,15 @@ public final class CudaGraph {
   }
 
   /**
+   * Whether somebody wants to see each operation for itself.
+   *
+   * @return true while the device is being profiled or waited for after each launch
+   */
+  public boolean isWatched() {
+    return device.context.profile().on() || device.errors().syncEveryLaunch();
+  }
+
+  /**
    * Records work instead of doing it.
    *
    * @param work launches, products, copies and zeroing on this device

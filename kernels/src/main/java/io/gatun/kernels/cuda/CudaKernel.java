@@ -23,6 +23,8 @@ public enum CudaKernel {
   CAST("cast"),
   /** ySum += x. */
   ADD("add"),
+  /** Where the largest of a row is. */
+  ARG_MAX("arg_max"),
   /** y = x * rstd * (gamma + offset), rstd = 1 / sqrt(mean(x^2) + eps). */
   RMS_NORM_FORWARD("rms_norm"),
   /** Its gradient by x. */
@@ -49,6 +51,8 @@ public enum CudaKernel {
   EMBEDDING_FORWARD("embedding"),
   /** dTable[ids[i]] += dy[i] * scale. */
   EMBEDDING_BACKWARD("embedding"),
+  /** cache[rows[i]] = k[i] | v[i]. */
+  KV_APPEND("kv_append"),
   /** The values of a band. */
   NF4_DEQUANTIZE("nf4_dequantize"),
   /** Codes and plain scales. */

@@ -9,6 +9,7 @@ import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
 import io.gatun.kernels.Segments;
 import io.gatun.kernels.cuda.CudaDevice;
+import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.cuda.CudaLaunch;
 import java.util.List;
@@ -29,6 +30,7 @@ final class AttentionLaunch {
 
   private static final DropoutKey NO_KEY = new DropoutKey(0, 0, 0);
   private static final int MOST_CHUNKS = 64; // of a segment: enough to fill a GPU, quickly joined
+  private static final int RESIDENT = 4; // blocks of attention_decode on a multiprocessor
 
   private final CudaDevice cuda;
   private final AttentionShape shape;
@@ -39,6 +41,7 @@ final class AttentionLaunch {
   private final int group;
   private final long scratchBytes;
   private final int chunkLimit;
+  private final int resident;
 
   /**
    * The kernels for a type and size of heads, with the rows or keys of a block and its shared
@@ -120,6 +123,7 @@ final class AttentionLaunch {
     this.scratchBytes = scratchBytes;
     list = segments.list();
     tiles = Tiles.of(dtype, shape.headDim());
+    resident = RESIDENT * CudaGrid.multiprocessors(cuda);
     group = shape.heads() / shape.kvHeads();
     boolean splits = shape.kvHeads() <= CudaDevice.TICKETS && this.dropout.isEmpty();
     chunkLimit = splits ? (int) Math.min(MOST_CHUNKS, scratchBytes / chunkBytes()) : 0;
@@ -167,7 +171,7 @@ final class AttentionLaunch {
           .integer("limit", chunkLimit)
           .scratch("parts", chunks * chunkBytes())
           .tickets("tickets", (to - from) * shape.kvHeads())
-          .enqueue(grid((long) chunks * shape.kvHeads()));
+          .enqueue(Math.min(grid((long) chunks * shape.kvHeads()), resident));
     }
   }
 
@@ -275,26 +279,17 @@ final class AttentionLaunch {
     return queries > 0 && queries * (long) group <= FEW_ROWS && owners <= chunkLimit;
   }
 
+  /** Chunks at most: how many there are the kernel reads from the table. */
   private int chunks(int s) {
-    int size = CHUNK;
-    while (chunks(s, size) > chunkLimit) {
-      size *= 2;
-    }
-    return chunks(s, size);
-  }
-
-  private int chunks(int s, int size) {
-    Segment segment = list.get(s);
-    int last = segments.start(s) + segment.keyLength() - 1;
-    int first = shape.causal() ? last - segment.queryLength() + 1 : last;
-    int chunks = 0;
+    long chunks = 0;
     for (int owner = s; owner >= 0; owner = list.get(owner).parent()) {
-      int start = segments.start(owner);
-      int begin = shape.window() > 0 ? Math.max(0, first - shape.window() + 1 - start) : 0;
-      int end = Math.min(list.get(owner).keyLength(), last + 1 - start);
-      begin -= begin % CHUNK_START;
-      chunks += begin < end ? Math.ceilDiv(end - begin, size) : 0;
+      long keys = segments.mostKeys(owner);
+      if (shape.window() > 0) {
+        long seen = (long) shape.window() + list.get(s).queryLength() - 1;
+        keys = Math.min(keys, seen + CHUNK_START - 1);
+      }
+      chunks += Math.ceilDiv(keys, CHUNK);
     }
-    return chunks;
+    return (int) Math.min(chunks, chunkLimit);
   }
 }

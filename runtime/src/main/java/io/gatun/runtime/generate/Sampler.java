@@ -48,11 +48,12 @@ final class Sampler {
     }
   }
 
-  /** The lowest id among the largest values; NaN never wins. */
+  /** The lowest id among the largest values, as ArgMax finds it; NaN never wins. */
   static int argmax(float[] logits) {
     int best = 0;
     for (int i = 1; i < logits.length; i++) {
-      if (logits[i] > logits[best] || Float.isNaN(logits[best])) {
+      boolean first = Float.isNaN(logits[best]) && !Float.isNaN(logits[i]);
+      if (logits[i] > logits[best] || first) {
         best = i;
       }
     }

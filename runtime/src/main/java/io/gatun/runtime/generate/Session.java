@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ToIntFunction;
 
 /**
  * Prompts at work, with the memory they need. Continuous batching: each place of the cache works on
@@ -100,7 +101,7 @@ final class Session implements AutoCloseable {
       feeds.add(new Feed(place.sequence, Arrays.copyOf(place.pending, count), adapter));
       room -= count;
     }
-    var logits = pass.run(feeds);
+    var choices = choices(feeds);
     var going = new ArrayList<Place>();
     for (int i = 0; i < places.size(); i++) {
       var place = places.get(i);
@@ -109,15 +110,28 @@ final class Session implements AutoCloseable {
         int[] rest = Arrays.copyOfRange(place.pending, seen, place.pending.length);
         going.add(new Place(place.sequence, place.prompt, rest));
       } else {
-        advance(place, logits.get(i)).ifPresent(going::add);
+        advance(place, choices.get(i)).ifPresent(going::add);
       }
     }
     places = going;
   }
 
-  private Optional<Place> advance(Place place, float[] logits) {
+  /** How to choose the next token of each feed: from its logits, or the device has done it. */
+  private List<ToIntFunction<Writer>> choices(List<Feed> feeds) {
+    var first = writers.getFirst(); // all choose in the same way
+    if (first.takesLikeliest()) {
+      return Arrays.stream(pass.likeliest(feeds, first.vocabulary()))
+          .<ToIntFunction<Writer>>mapToObj(id -> writer -> writer.take(id))
+          .toList();
+    }
+    return pass.run(feeds).stream()
+        .<ToIntFunction<Writer>>map(logits -> writer -> writer.next(logits))
+        .toList();
+  }
+
+  private Optional<Place> advance(Place place, ToIntFunction<Writer> choice) {
     var writer = writers.get(place.prompt);
-    int id = writer.next(logits);
+    int id = choice.applyAsInt(writer);
     if (!writer.isDone()) {
       return Optional.of(new Place(place.sequence, place.prompt, new int[] {id}));
     }

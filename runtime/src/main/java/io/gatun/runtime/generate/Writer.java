@@ -57,7 +57,26 @@ final class Writer {
     if (logits.length > vocabulary) {
       Arrays.fill(logits, vocabulary, logits.length, Float.NEGATIVE_INFINITY);
     }
-    int id = sampler.next(logits);
+    return take(sampler.next(logits));
+  }
+
+  /** Whether the next token is always the one with the largest logit as it is. */
+  boolean takesLikeliest() {
+    return sampling.isGreedy() && sampling.repetitionPenalty() == 1;
+  }
+
+  /** Tokens that may be chosen: those below. */
+  int vocabulary() {
+    return vocabulary;
+  }
+
+  /**
+   * Takes the next token.
+   *
+   * @param id the token
+   * @return the token
+   */
+  int take(int id) {
     ids.add(id);
     if (ends.contains(id)) {
       text.append(decoder.end());

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param dropout of attention's weights
  * @param cos (tokens, headDim / 2) F32
  * @param sin (tokens, headDim / 2) F32
- * @param cache in decoding, the keys and values of earlier tokens
+ * @param cache in decoding, the keys and values of earlier tokens, and the rows of these
  */
 record BlockPass(
     int layer,
@@ -31,7 +31,7 @@ record BlockPass(
     Optional<AttentionDropout> dropout,
     Matrix cos,
     Matrix sin,
-    Optional<KvCache> cache) {
+    Optional<KvCache.Rows> cache) {
 
   /**
    * What attention reads.

@@ -132,7 +132,7 @@ public final class Classifier {
     batch.requireFit(config);
     var pass = new Pass(memory, batch.ids(), batch.tokenIndex(), batch.segments(), adapters);
     return switch (backbone) {
-      case Decoder decoder -> DecoderPass.of(decoder, pass, Optional.empty());
+      case Decoder decoder -> DecoderPass.of(decoder, pass);
       case Encoder encoder -> EncoderPass.of(encoder, pass, batch.ids(), batch.typeIds());
     };
   }

@@ -1,30 +1,51 @@
 package io.gatun.runtime.model;
 
 import io.gatun.kernels.HostCopy;
+import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Replay;
+import io.gatun.kernels.ops.ArgMax;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.LoraAdapter;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * Forward for generation: adds tokens to the sequences of a cache and gives the logits of what
- * comes next. Prompts longer than the pass are fed in pieces. Not for several threads at once.
+ * comes next. Prompts longer than the pass are fed in pieces. One token for each of the same
+ * sequences, again and again, is work that a GPU records and repeats. Not for several threads at
+ * once.
  */
 public final class DecodePass {
+  private static final String NAME = "run.decoding";
+
   private final Decoder decoder;
   private final KvCache cache;
   private final PassMemory memory;
+  private final Ints inputs;
+  private final Ints likeliest; // token of each feed, where only that is asked for
   private final Head head;
+  private final Replay replay;
+  private List<Feed> before = List.of(); // of the last pass, if it may be repeated
+  private int vocabularyBefore; // of which it found the likeliest token; 0 if it gave logits
+  private boolean prefixed; // whether they had a prefix
 
-  private DecodePass(Decoder decoder, KvCache cache, PassMemory memory) {
+  private DecodePass(
+      Decoder decoder,
+      KvCache cache,
+      PassMemory memory,
+      Ints inputs,
+      Ints likeliest,
+      Replay replay) {
     this.decoder = decoder;
     this.cache = cache;
     this.memory = memory;
+    this.inputs = inputs;
+    this.likeliest = likeliest;
     this.head = new Head(decoder, memory);
+    this.replay = replay;
   }
 
   /**
@@ -39,20 +60,28 @@ public final class DecodePass {
    */
   public static DecodePass allocate(
       Decoder decoder, KvCache cache, List<LoraAdapter> adapters, int maxTokens, Arena arena) {
+    var device = decoder.device();
+    int feeds = cache.sequences() + 1;
     var shape =
         new PassShape(
-            decoder.device().kind(),
+            device.kind(),
             decoder.config(),
             decoder.compute(),
             maxTokens,
-            cache.sequences() + 1,
+            feeds,
             PassShape.ranks(adapters),
             false,
             2,
             0,
             false);
+    int room = DecodeInputs.room(maxTokens, feeds, decoder.config());
     return new DecodePass(
-        decoder, cache, PassMemory.allocate("run.decoding", shape, decoder.device(), arena));
+        decoder,
+        cache,
+        PassMemory.allocate(NAME, shape, device, arena),
+        Ints.allocate(device, NAME, room, arena),
+        Ints.allocate(device, NAME, feeds, arena),
+        Replay.on(device, "run.decoding_step", arena));
   }
 
   /**
@@ -71,56 +100,131 @@ public final class DecodePass {
    * @return for each feed, the vocabulary's logits of the token after its last
    */
   public List<float[]> run(List<Feed> feeds) {
+    return feeds.isEmpty() ? List.of() : logits(forward(feeds, 0));
+  }
+
+  /**
+   * Adds tokens to sequences, and finds the likeliest next ones where the logits are.
+   *
+   * @param feeds as for {@link #run}
+   * @param vocabulary tokens that may be chosen: those below, of the model's at most
+   * @return for each feed, the first token with the largest logit; NaN is less than any
+   */
+  public int[] likeliest(List<Feed> feeds, int vocabulary) {
     if (feeds.isEmpty()) {
-      return List.of();
+      return new int[0];
     }
+    forward(feeds, Math.min(vocabulary, decoder.config().vocabulary()));
+    return HostCopy.readInts(likeliest.slice(0, feeds.size()));
+  }
+
+  /** Gives the last row of each feed, on the device. */
+  private Ints forward(List<Feed> feeds, int vocabulary) {
+    int[] last = new int[feeds.size()];
+    int[] ids = join(feeds, last);
+    var growth = cache.extend(feeds);
+    var table = DecodeInputs.upload(inputs, decoder, ids, last, growth);
+    boolean again = vocabulary == vocabularyBefore && repeats(feeds);
+    before = List.of();
+    replay.run(again, () -> forward(feeds, table, vocabulary));
+    before = List.copyOf(feeds);
+    vocabularyBefore = vocabulary;
+    prefixed = cache.prefixLength() > 0;
+    return table.last();
+  }
+
+  /** The tokens of all feeds, and where each feed ends. */
+  private int[] join(List<Feed> feeds, int[] last) {
     int tokens = feeds.stream().mapToInt(feed -> feed.ids().length).sum();
     if (tokens > maxTokens()) {
       throw new IllegalArgumentException(
           "%d tokens at a time; there is memory for %d".formatted(tokens, maxTokens()));
     }
     int[] ids = new int[tokens];
-    int[] last = new int[feeds.size()];
-    var rows = new ArrayList<ActiveAdapters.Rows>();
     int first = 0;
-    for (int i = 0; i < feeds.size(); i++) {
+    for (int i = 0; i < last.length; i++) {
       int[] added = feeds.get(i).ids();
       System.arraycopy(added, 0, ids, first, added.length);
-      last[i] = first + added.length - 1;
-      addRows(rows, feeds.get(i), first);
       first += added.length;
+      last[i] = first - 1;
     }
-    var segments = cache.extend(feeds);
-    var adapters = new ActiveAdapters(rows, Optional.empty());
-    var pass = new Pass(memory, ids, new int[tokens], segments, adapters);
-    decoder.forward(DecoderPass.of(decoder, pass, Optional.of(cache)));
-    return logits(pass.output(), last);
+    return ids;
+  }
+
+  /** Whether the work is that of the last pass, on other numbers: a token for each sequence. */
+  private boolean repeats(List<Feed> feeds) {
+    boolean same = feeds.size() == before.size() && prefixed == cache.prefixLength() > 0;
+    for (int i = 0; i < feeds.size() && same; i++) {
+      var feed = feeds.get(i);
+      var old = before.get(i);
+      same =
+          feed.ids().length == 1
+              && old.ids().length == 1
+              && feed.sequence() == old.sequence()
+              && !feed.isPrefix()
+              && feed.adapter().equals(old.adapter());
+    }
+    return same;
+  }
+
+  /** All the work on the device; where logits of several chunks are wanted, up to the head. */
+  private void forward(List<Feed> feeds, DecodeInputs table, int vocabulary) {
+    var adapters = new ActiveAdapters(rows(feeds), Optional.empty());
+    var pass = new Pass(memory, table.ids(), table.segments(), adapters);
+    var rows = new KvCache.Rows(cache, table.targets());
+    decoder.forward(new DecoderPass(decoder, pass, table.cos(), table.sin(), Optional.of(rows)));
+    if (vocabulary > 0) {
+      findLikeliest(pass.output(), table.last(), vocabulary);
+    } else if (table.last().length() <= head.chunkRows()) {
+      head.logits(pass.output(), table.last());
+    }
+  }
+
+  private void findLikeliest(Matrix x, Ints last, int vocabulary) {
+    for (int first = 0; first < last.length(); first += head.chunkRows()) {
+      int count = Math.min(head.chunkRows(), last.length() - first);
+      Matrix logits = head.logits(x, last.slice(first, count));
+      ArgMax.run(logits, vocabulary, likeliest.slice(first, count));
+    }
   }
 
   /** Neighbouring feeds with the same adapter are one run of rows. */
-  private static void addRows(List<ActiveAdapters.Rows> rows, Feed feed, int first) {
-    if (feed.adapter().isEmpty()) {
-      return;
+  private static List<ActiveAdapters.Rows> rows(List<Feed> feeds) {
+    var rows = new ArrayList<ActiveAdapters.Rows>();
+    int first = 0;
+    for (var feed : feeds) {
+      int count = feed.ids().length;
+      if (feed.adapter().isPresent()) {
+        add(rows, new ActiveAdapters.Rows(feed.adapter().get(), first, count));
+      }
+      first += count;
     }
-    var adapter = feed.adapter().get();
-    int count = feed.ids().length;
+    return rows;
+  }
+
+  private static void add(List<ActiveAdapters.Rows> rows, ActiveAdapters.Rows next) {
     if (!rows.isEmpty()) {
       var run = rows.getLast();
-      if (run.adapter() == adapter && run.first() + run.count() == first) {
-        rows.set(
-            rows.size() - 1, new ActiveAdapters.Rows(adapter, run.first(), run.count() + count));
+      if (run.adapter() == next.adapter() && run.first() + run.count() == next.first()) {
+        int count = run.count() + next.count();
+        rows.set(rows.size() - 1, new ActiveAdapters.Rows(run.adapter(), run.first(), count));
         return;
       }
     }
-    rows.add(new ActiveAdapters.Rows(adapter, first, count));
+    rows.add(next);
   }
 
-  private List<float[]> logits(Matrix x, int[] rows) {
+  private List<float[]> logits(Ints last) {
     var logits = new ArrayList<float[]>();
-    for (int first = 0; first < rows.length; first += head.chunkRows()) {
-      int end = Math.min(first + head.chunkRows(), rows.length);
-      Matrix chunk = head.logits(x, Arrays.copyOfRange(rows, first, end));
-      for (int i = 0; i < chunk.rows(); i++) {
+    int chunkRows = head.chunkRows();
+    Matrix x = memory.residual(memory.shape().config().layers(), maxTokens());
+    for (int first = 0; first < last.length(); first += chunkRows) {
+      int count = Math.min(chunkRows, last.length() - first);
+      Matrix chunk =
+          count == last.length()
+              ? memory.matrix("head.logits", count)
+              : head.logits(x, last.slice(first, count));
+      for (int i = 0; i < count; i++) {
         logits.add(HostCopy.readFloats(chunk.rowSlice(i, 1)));
       }
     }

@@ -3,6 +3,7 @@ package io.gatun.runtime.model;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Segments;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import java.util.Optional;
 
@@ -13,18 +14,21 @@ import java.util.Optional;
  * @param pass the inputs and the memory
  * @param cos (tokens, headDim / 2) F32, of the position of each token
  * @param sin (tokens, headDim / 2) F32
- * @param cache in decoding, the keys and values of earlier tokens
+ * @param cache in decoding, the keys and values of earlier tokens, and the rows of these
  */
-record DecoderPass(Decoder decoder, Pass pass, Matrix cos, Matrix sin, Optional<KvCache> cache)
+record DecoderPass(Decoder decoder, Pass pass, Matrix cos, Matrix sin, Optional<KvCache.Rows> cache)
     implements BackbonePass {
 
   /** A pass whose tokens have the positions that its segments give them. */
-  static DecoderPass of(Decoder decoder, Pass pass, Optional<KvCache> cache) {
+  static DecoderPass of(Decoder decoder, Pass pass) {
     Matrix cos = pass.memory().matrix("cos", pass.tokens());
     Matrix sin = pass.memory().matrix("sin", pass.tokens());
-    var decoding = new DecoderPass(decoder, pass, cos, sin, cache);
-    decoding.rotate();
-    return decoding;
+    float[] c = new float[pass.tokens() * cos.cols()];
+    float[] s = new float[pass.tokens() * cos.cols()];
+    angles(decoder.rotations(), pass.segments(), c, s);
+    HostCopy.write(cos, c);
+    HostCopy.write(sin, s);
+    return new DecoderPass(decoder, pass, cos, sin, Optional.empty());
   }
 
   /** A pass over a packed batch. */
@@ -35,20 +39,17 @@ record DecoderPass(Decoder decoder, Pass pass, Matrix cos, Matrix sin, Optional<
               + " sequence");
     }
     var pass = new Pass(memory, batch.ids(), batch.tokenIndex(), batch.segments(), adapters);
-    return of(decoder, pass, Optional.empty());
+    return of(decoder, pass);
   }
 
-  private void rotate() {
-    float[] c = new float[pass.tokens() * cos.cols()];
-    float[] s = new float[pass.tokens() * cos.cols()];
-    int[] positions = pass.segments().positions();
-    for (var segment : pass.segments().list()) {
+  /** Of each token's position, row after row. */
+  static void angles(Rotations rotations, Segments segments, float[] cos, float[] sin) {
+    int[] positions = segments.positions();
+    for (var segment : segments.list()) {
       if (segment.queryLength() > 0) {
-        decoder.rotations().fill(positions, segment.queryFirst(), segment.queryLength(), c, s);
+        rotations.fill(positions, segment.queryFirst(), segment.queryLength(), cos, sin);
       }
     }
-    HostCopy.write(cos, c);
-    HostCopy.write(sin, s);
   }
 
   BlockPass block(int layer) {

@@ -66,17 +66,30 @@ final class Head {
   Matrix normed(Matrix x, int... rows) {
     Ints ids = memory.ints("head.rows", rows.length);
     HostCopy.write(ids, rows);
-    Matrix gathered = memory.matrix("head.x", rows.length);
-    Matrix normed = memory.matrix("head.normed", rows.length);
-    Embedding.forward(x, ids, 1, gathered);
-    decoder.finalNorm().forward(gathered, normed, memory.matrix("head.rstd", rows.length));
+    return normed(x, ids);
+  }
+
+  private Matrix normed(Matrix x, Ints rows) {
+    Matrix gathered = memory.matrix("head.x", rows.length());
+    Matrix normed = memory.matrix("head.normed", rows.length());
+    Embedding.forward(x, rows, 1, gathered);
+    decoder.finalNorm().forward(gathered, normed, memory.matrix("head.rstd", rows.length()));
     return normed;
   }
 
   /** F32 logits of at most {@link #chunkRows} rows, valid until the next call. */
   Matrix logits(Matrix x, int... rows) {
-    Matrix logits = memory.matrix("head.logits", rows.length);
-    MatMul.forward(normed(x, rows), decoder.head(), logits);
+    return logits(normed(x, rows));
+  }
+
+  /** The same of rows whose numbers are on the device. */
+  Matrix logits(Matrix x, Ints rows) {
+    return logits(normed(x, rows));
+  }
+
+  private Matrix logits(Matrix normed) {
+    Matrix logits = memory.matrix("head.logits", normed.rows());
+    MatMul.forward(normed, decoder.head(), logits);
     if (decoder.config().logitSoftCap() > 0) {
       SoftCap.run(logits, decoder.config().logitSoftCap());
     }

@@ -1,9 +1,10 @@
 package io.gatun.runtime.model;
 
 import io.gatun.kernels.DType;
+import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Segment;
-import io.gatun.kernels.ops.Cast;
+import io.gatun.kernels.ops.KvAppend;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,10 +22,28 @@ public final class KvCache {
   private final int capacity;
   private final int[] lengths;
   private int prefixLength;
-  private List<Write> writes = List.of();
 
-  /** Rows of the running pass that go to rows of the cache. */
-  private record Write(int from, int to, int count) {}
+  /**
+   * What a pass adds.
+   *
+   * @param segments which of its rows attend to which rows here
+   * @param targets row of each block for each of its rows
+   * @param mostKeys keys that a segment may come to have
+   */
+  record Growth(List<Segment> segments, int[] targets, int mostKeys) {}
+
+  /**
+   * Where the keys and values of a running pass go.
+   *
+   * @param cache into which
+   * @param targets row of each block for each row of the pass, on the device
+   */
+  record Rows(KvCache cache, Ints targets) {
+    /** Adds a block's keys and values; returns all of that block. */
+    BlockPass.Keys append(int layer, BlockPass.Keys own) {
+      return cache.append(layer, own, targets);
+    }
+  }
 
   private KvCache(DecoderConfig config, Matrix memory, int sequences, int capacity, int prefix) {
     this.config = config;
@@ -124,8 +143,8 @@ public final class KvCache {
     lengths[sequence] = 0;
   }
 
-  /** Makes room for the tokens of a pass, and tells which of its rows attend to which rows here. */
-  List<Segment> extend(List<Feed> feeds) {
+  /** Makes room for the tokens of a pass. */
+  Growth extend(List<Feed> feeds) {
     check(feeds);
     boolean growsPrefix = feeds.getFirst().isPrefix();
     var segments = new ArrayList<Segment>();
@@ -134,19 +153,19 @@ public final class KvCache {
       segments.add(new Segment(0, 0, 0, prefixLength, Segment.NO_PARENT));
       parent = 0;
     }
-    var rows = new ArrayList<Write>();
+    int[] targets = new int[feeds.stream().mapToInt(feed -> feed.ids().length).sum()];
     int query = 0;
     for (var feed : feeds) {
       int count = feed.ids().length;
       int first = growsPrefix ? 0 : prefixCapacity + feed.sequence() * capacity;
       int before = stored(feed);
       segments.add(new Segment(query, count, first, before + count, parent));
-      rows.add(new Write(query, first + before, count));
-      query += count;
+      for (int i = 0; i < count; i++) {
+        targets[query++] = first + before + i;
+      }
       grow(feed);
     }
-    writes = List.copyOf(rows);
-    return segments;
+    return new Growth(segments, targets, Math.max(capacity, prefixCapacity));
   }
 
   private void check(List<Feed> feeds) {
@@ -180,16 +199,11 @@ public final class KvCache {
     }
   }
 
-  /** Adds a block's keys and values of the running pass; returns all of that block. */
-  BlockPass.Keys append(int layer, BlockPass.Keys own) {
+  private BlockPass.Keys append(int layer, BlockPass.Keys own, Ints targets) {
     int rows = memory.rows() / config.layers();
     Matrix block = memory.rowSlice(layer * rows, rows);
-    Matrix k = block.colSlice(0, config.keyCols());
-    Matrix v = block.colSlice(config.keyCols(), config.keyCols());
-    for (var w : writes) {
-      Cast.run(own.k().rowSlice(w.from(), w.count()), k.rowSlice(w.to(), w.count()));
-      Cast.run(own.v().rowSlice(w.from(), w.count()), v.rowSlice(w.to(), w.count()));
-    }
-    return new BlockPass.Keys(k, v);
+    KvAppend.run(own.k(), own.v(), targets, block);
+    return new BlockPass.Keys(
+        block.colSlice(0, config.keyCols()), block.colSlice(config.keyCols(), config.keyCols()));
   }
 }

@@ -49,6 +49,16 @@ final class Pass {
         Segments.of(list, memory.ints("segments", list.size() * Segments.TABLE_COLUMNS));
   }
 
+  /** Inputs that are there; nothing is dropped. */
+  Pass(PassMemory memory, Ints ids, Segments segments, ActiveAdapters adapters) {
+    this.memory = memory;
+    this.adapters = adapters;
+    this.tokens = ids.length();
+    this.ids = ids;
+    this.tokenIndex = ids;
+    this.segments = segments;
+  }
+
   Ints ids() {
     return ids;
   }

@@ -104,14 +104,21 @@ class DecodePassTest {
       var decoder = TinyModel.load("tiny_llama", DType.F32, device, arena);
       var cache = KvCache.allocate(decoder, 1, expected.length, 0, arena);
       var pass = DecodePass.allocate(decoder, cache, List.of(), prompt.length, arena);
-      int[] text = prompt;
-      int[] feed = prompt;
-      while (text.length < expected.length) {
-        var logits = pass.run(List.of(new Feed(0, feed, Optional.empty()))).getFirst();
-        feed = new int[] {argmax(logits)};
-        text = join(text, feed);
+      int vocabulary = decoder.config().vocabulary();
+      for (boolean onDevice : new boolean[] {false, true}) {
+        cache.clear();
+        int[] text = prompt;
+        int[] feed = prompt;
+        while (text.length < expected.length) {
+          var feeds = List.of(new Feed(0, feed, Optional.empty()));
+          feed =
+              onDevice
+                  ? pass.likeliest(feeds, vocabulary)
+                  : new int[] {argmax(pass.run(feeds).getFirst())};
+          text = join(text, feed);
+        }
+        assertArrayEquals(expected, text);
       }
-      assertArrayEquals(expected, text);
     });
   }
 
