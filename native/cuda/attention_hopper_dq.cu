@@ -90,6 +90,12 @@ DEVICE void query_pass(const Attention& a, const Matrix& q, const Matrix& k, con
   }
 }
 extern "C" __global__ void __launch_bounds__(256)
+    attention_hopper_dq_64(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse, Matrix d_o, Matrix dq,
+    const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int count, float* deltas) {
+  const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q, d_o);
+  on_hopper([&] { query_pass<64, 64>(a, q, k, v, o, lse, d_o, dq, deltas); });
+}
+extern "C" __global__ void __launch_bounds__(256)
     attention_hopper_dq_128(Matrix q, Matrix k, Matrix v, Matrix o, Matrix lse, Matrix d_o, Matrix dq,
     const int* segments, int kv_heads, int window, int causal, float scale, float soft_cap, int count, float* deltas) {
   const Attention a = attention_of(segments, count, kv_heads, window, causal, scale, soft_cap, {}, lse, k, v, q, d_o);

@@ -119,6 +119,8 @@ public enum CudaKernel {
   ATTENTION_DKV_256("attention_dkv"),
   /** The gradients of k and v, of F32 heads up to 256 columns. */
   ATTENTION_DKV_F32("attention_dkv"),
+  /** The gradient of q on Hopper, of BF16 heads up to 64 columns. */
+  ATTENTION_HOPPER_DQ_64("attention_hopper_dq"),
   /** The gradient of q on Hopper, of BF16 heads up to 128 columns. */
   ATTENTION_HOPPER_DQ_128("attention_hopper_dq"),
   /** The gradients of k and v on Hopper, of BF16 heads up to 64 columns. */

@@ -10,24 +10,28 @@ import java.util.Optional;
  * a block, and its shared memory. It holds tiles whose address is a multiple of 1024.
  */
 enum AttentionHopper {
-  HEAD_64(64, CudaKernel.ATTENTION_HOPPER_64, Optional.empty(), CudaKernel.ATTENTION_HOPPER_DKV_64),
+  HEAD_64(
+      64,
+      CudaKernel.ATTENTION_HOPPER_64,
+      CudaKernel.ATTENTION_HOPPER_DQ_64,
+      CudaKernel.ATTENTION_HOPPER_DKV_64),
   HEAD_128(
       128,
       CudaKernel.ATTENTION_HOPPER_128,
-      Optional.of(CudaKernel.ATTENTION_HOPPER_DQ_128),
+      CudaKernel.ATTENTION_HOPPER_DQ_128,
       CudaKernel.ATTENTION_HOPPER_DKV_128);
 
   private static final int ROWS = 128;
 
   final Block forward;
-  final Optional<Block> dq;
+  final Block dq;
   final Block dkv;
 
   /** Blocks of 128 rows or keys; what passes by lies in memory two or three times. */
-  AttentionHopper(int columns, CudaKernel forward, Optional<CudaKernel> dq, CudaKernel dkv) {
+  AttentionHopper(int columns, CudaKernel forward, CudaKernel dq, CudaKernel dkv) {
     int row = 2 * columns;
     this.forward = new Block(forward, ROWS, 1024 + (ROWS + 4 * 128) * row);
-    this.dq = dq.map(kernel -> new Block(kernel, ROWS, 1024 + (2 * ROWS + 6 * 64) * row));
+    this.dq = new Block(dq, ROWS, 1024 + (2 * ROWS + 6 * 64) * row);
     this.dkv = new Block(dkv, ROWS, 1024 + (2 * ROWS + 6 * 64) * row + 3 * 64 * 8);
   }
 

@@ -187,18 +187,18 @@ final class AttentionLaunch {
       Matrix dk,
       Matrix dv) {
     var hopper = isPlain() ? AttentionHopper.of(cuda, tiles) : Optional.<AttentionHopper>empty();
-    Block rows = hopper.flatMap(h -> h.dq).orElse(tiles.dq);
+    Block rows = hopper.map(h -> h.dq).orElse(tiles.dq);
     Block keys = hopper.map(h -> h.dkv).orElse(tiles.dkv);
     long blocks = blocks(s -> tilesOf(s, rows));
     if (blocks > 0) {
       var launch = results(begin(rows, q, k, v), o, lse).matrix("d_o", dO).matrix("dq", dq);
-      gradient(inputs(launch), rows != tiles.dq).enqueue(grid(blocks));
+      gradient(inputs(launch), hopper.isPresent()).enqueue(grid(blocks));
     }
     blocks = blocks(s -> Math.ceilDiv(list.get(s).keyLength(), keys.rows()));
     if (blocks > 0) {
       var launch = begin(keys, q, k, v).matrix("lse", lse).matrix("d_o", dO);
       launch = inputs(launch.matrix("dk", dk).matrix("dv", dv));
-      gradient(launch, keys != tiles.dkv).enqueue(grid(blocks));
+      gradient(launch, hopper.isPresent()).enqueue(grid(blocks));
     }
   }
 

@@ -103,7 +103,7 @@ class AttentionHopperTest {
         assertEquals(has, AttentionHopper.of(cuda, tiles).isPresent(), tiles.name());
       }
       for (var blocks : AttentionHopper.values()) {
-        for (var block : List.of(blocks.forward, blocks.dq.orElse(blocks.dkv), blocks.dkv)) {
+        for (var block : List.of(blocks.forward, blocks.dq, blocks.dkv)) {
           assertTrue(block.sharedBytes() <= SHARED_BYTES, () -> "" + block);
         }
       }
