@@ -75,13 +75,16 @@ final class CudaContext {
 
   /**
    * Freed memory stays with the pool, where the next allocation finds it, instead of going back.
+   * What an earlier device of this process left there goes back first.
    */
   private void keepFreedMemory(Arena arena) {
     var pool = arena.allocate(ADDRESS);
     check(Cuda.cuDeviceGetDefaultMemPool(pool, gpu.ordinal()), "no memory pool");
     var threshold = arena.allocateFrom(JAVA_LONG, KEEP_ALL);
     int attribute = Cuda.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD();
-    check(Cuda.cuMemPoolSetAttribute(pool.get(ADDRESS, 0), attribute, threshold), "no memory pool");
+    var handle = pool.get(ADDRESS, 0);
+    check(Cuda.cuMemPoolTrimTo(handle, 0), "no memory pool");
+    check(Cuda.cuMemPoolSetAttribute(handle, attribute, threshold), "no memory pool");
   }
 
   MemorySegment event(Arena arena) {
