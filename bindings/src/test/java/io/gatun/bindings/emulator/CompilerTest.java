@@ -75,9 +75,9 @@ class CompilerTest {
   @Test
   void whatIsNotEmulatedSaysSo() {
     try (var e = Emulator.open()) {
-      int code = Cuda.cuGraphLaunch(MemorySegment.NULL, MemorySegment.NULL);
+      int code = Cuda.cuCtxResetPersistingL2Cache();
       assertEquals(Cuda.CUDA_ERROR_NOT_SUPPORTED(), code);
-      assertEquals("cuGraphLaunch is not emulated", e.message(code));
+      assertEquals("cuCtxResetPersistingL2Cache is not emulated", e.message(code));
     }
   }
 
