@@ -10,8 +10,10 @@ import java.util.List;
  * @param bands the bands, top to bottom; at least one, all with the same columns
  * @param rows sum of the bands' rows
  * @param cols columns of every band
+ * @param exact whether a GPU takes the decoded values however few rows a product has; otherwise few
+ *     rows take codes rounded to BF16, and scale sums of 64 columns, which only decoding may
  */
-public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight {
+public record Nf4Matrix(List<Band> bands, int rows, int cols, boolean exact) implements Weight {
   /** The sixteen values a code stands for. */
   public enum Code {
     /** 4-bit normal float. */
@@ -163,6 +165,15 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols) implements Weight 
    */
   public static Nf4Matrix of(List<Band> bands) {
     int rows = Math.toIntExact(bands.stream().mapToLong(Band::rows).sum());
-    return new Nf4Matrix(bands, rows, bands.isEmpty() ? 0 : bands.getFirst().cols());
+    return new Nf4Matrix(bands, rows, bands.isEmpty() ? 0 : bands.getFirst().cols(), false);
+  }
+
+  /**
+   * The same weight for products that are compared with others.
+   *
+   * @return the same bands, {@link #exact}
+   */
+  public Nf4Matrix exactly() {
+    return new Nf4Matrix(bands, rows, cols, true);
   }
 }

@@ -76,6 +76,7 @@ final class CudaNf4MatVec {
         && x.offset() % ALIGNMENT == 0
         && x.rowStride() * x.dtype().bytes() % ALIGNMENT == 0
         && w instanceof Nf4Matrix m
+        && !m.exact()
         && m.bands().stream().allMatch(CudaNf4MatVec::takes);
   }
 

@@ -47,4 +47,19 @@ class CudaNf4MatVecTest {
       }
     });
   }
+
+  /** The same on every device: what is compared with others takes the values of the checkpoint. */
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#withCuda")
+  void anExactWeightHasTheValuesThatDecodingGives(Devices.Place place) {
+    place.run((device, arena) -> {
+      for (int rows : new int[] {1, 24}) {
+        Nf4Matrix w =
+            MatMulTest.bands(device, Code.NF4, 64, 37, 320, Layout.TILED, true, arena).exactly();
+        Matrix x = Matrix.allocate(device, "x", DType.BF16, rows, 320, arena);
+        HostCopy.write(x, Samples.normal(rows, rows * 320));
+        MatMulTest.checkForward(device, x, w, Weights.values(w, DType.BF16, arena), arena);
+      }
+    });
+  }
 }

@@ -2,6 +2,7 @@ package io.gatun.runtime.adapter;
 
 import io.gatun.kernels.Activation;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Weight;
 import io.gatun.kernels.ops.Cast;
 import io.gatun.kernels.ops.LoraMatMul;
@@ -25,6 +26,16 @@ import java.util.function.BiConsumer;
  * @param bias b (1, out) F32, or none
  */
 public record LoraLinear(Weight weight, Optional<Matrix> bias) {
+
+  /**
+   * The same product for passes whose results are compared: however few rows they have, a 4-bit
+   * weight is decoded to the bit.
+   *
+   * @return over the same memory
+   */
+  public LoraLinear exactly() {
+    return weight instanceof Nf4Matrix w ? new LoraLinear(w.exactly(), bias) : this;
+  }
 
   /**
    * y from x.

@@ -68,6 +68,20 @@ record BlockWeights(
     };
   }
 
+  /** As {@link LoraLinear#exactly}. */
+  BlockWeights exactly() {
+    return new BlockWeights(
+        inputNorm,
+        qkv.exactly(),
+        headNorms,
+        output.exactly(),
+        feedForwardNorm,
+        gateUp.exactly(),
+        activation,
+        down.exactly(),
+        sandwichNorms);
+  }
+
   /** The same norms with other products. */
   BlockWeights with(Map<Projection, LoraLinear> products) {
     return new BlockWeights(

@@ -22,7 +22,8 @@ import java.util.List;
 public final class Decoder implements Backbone {
   private final DecoderConfig config;
   private final Matrix embedding; // (vocabulary, hidden), compute type
-  private final List<BlockWeights> blocks;
+  private final List<BlockWeights> blocks; // as decoding takes them
+  private final List<BlockWeights> exactBlocks; // as all other passes do
   private final Norm finalNorm;
   private final Weight head; // (vocabulary, hidden); the embedding where tied
   private final Rotations rotations;
@@ -36,6 +37,7 @@ public final class Decoder implements Backbone {
     this.config = config;
     this.embedding = embedding;
     this.blocks = List.copyOf(blocks);
+    this.exactBlocks = blocks.stream().map(BlockWeights::exactly).toList();
     this.finalNorm = finalNorm;
     this.head = head;
     this.rotations = new Rotations(config.rope());
@@ -113,19 +115,20 @@ public final class Decoder implements Backbone {
   /** x(0) = scale E[ids]; x(l + 1) = block l of x(l). */
   void forward(DecoderPass pass) {
     Embedding.forward(embedding, pass.pass().ids(), embeddingScale(), pass.pass().x(0));
-    for (int layer = 0; layer < blocks.size(); layer++) {
-      Block.forward(blocks.get(layer), pass.block(layer));
+    var weights = pass.cache().isPresent() ? blocks : exactBlocks;
+    for (int layer = 0; layer < weights.size(); layer++) {
+      Block.forward(weights.get(layer), pass.block(layer));
     }
   }
 
   /** dx(l) from dx(l + 1) in place, down to the first block that has an adapter. */
   void backward(DecoderPass pass, BlockGradients gradients) {
-    for (int layer = blocks.size() - 1; layer >= pass.pass().firstTrained(); layer--) {
+    for (int layer = exactBlocks.size() - 1; layer >= pass.pass().firstTrained(); layer--) {
       var block = pass.block(layer);
       if (!pass.pass().kept(layer)) {
-        Block.forward(blocks.get(layer), block);
+        Block.forward(exactBlocks.get(layer), block);
       }
-      Block.backward(blocks.get(layer), block, gradients);
+      Block.backward(exactBlocks.get(layer), block, gradients);
     }
   }
 

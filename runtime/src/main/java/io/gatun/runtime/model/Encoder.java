@@ -39,7 +39,7 @@ public final class Encoder implements Backbone {
     this.positions = positions;
     this.types = types;
     this.embeddingNorm = embeddingNorm;
-    this.blocks = List.copyOf(blocks);
+    this.blocks = blocks.stream().map(EncoderBlockWeights::exactly).toList();
   }
 
   /**

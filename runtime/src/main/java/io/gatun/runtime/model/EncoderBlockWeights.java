@@ -34,6 +34,18 @@ record EncoderBlockWeights(
     };
   }
 
+  /** As {@link LoraLinear#exactly}. */
+  EncoderBlockWeights exactly() {
+    return new EncoderBlockWeights(
+        qkv.exactly(),
+        output.exactly(),
+        attentionNorm,
+        up.exactly(),
+        activation,
+        down.exactly(),
+        outputNorm);
+  }
+
   /** The same norms with other products. */
   EncoderBlockWeights with(Map<Projection, LoraLinear> products) {
     return new EncoderBlockWeights(

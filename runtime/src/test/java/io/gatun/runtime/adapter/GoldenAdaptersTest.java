@@ -16,6 +16,7 @@ import io.gatun.quant.WeightFormat;
 import io.gatun.quant.checkpoint.Checkpoint;
 import io.gatun.runtime.model.Batch;
 import io.gatun.runtime.model.Decoder;
+import io.gatun.runtime.model.EvalPass;
 import io.gatun.runtime.model.GoldenModelsTest;
 import io.gatun.runtime.model.GoldenRows;
 import io.gatun.runtime.model.TensorFile;
@@ -27,6 +28,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -99,14 +101,12 @@ class GoldenAdaptersTest {
   /** A bitsandbytes checkpoint. */
   private static void checkStoredInFourBit(Golden.Case c, Device device, Arena arena) {
     var quantization = json(c.file("config.json")).path("quantization_config");
-    var exact = GoldenModelsTest.load(c.path(), WeightFormat.nf4(), DType.F32, device, arena);
+    boolean rounded = quantization.path("bnb_4bit_compute_dtype").asString("").equals("bfloat16");
+    var compute = rounded ? DType.BF16 : DType.F32;
+    var decoder = GoldenModelsTest.load(c.path(), WeightFormat.nf4(), compute, device, arena);
     var io = new TensorFile(c.file("io.safetensors"), arena);
-    if (quantization.path("bnb_4bit_compute_dtype").asString("").equals("bfloat16")) {
-      var bf16 = GoldenModelsTest.load(c.path(), WeightFormat.nf4(), DType.BF16, device, arena);
-      GoldenLogits.checkRounded(exact, bf16, io, arena);
-    } else {
-      compare(exact, Optional.empty(), io, "logits", "qlora.logits", arena);
-    }
+    String tolerance = rounded ? "qlora.bf16.logits" : "qlora.logits";
+    compare(decoder, Optional.empty(), io, "logits", tolerance, arena);
   }
 
   /** An adapter on a 4-bit base. */
@@ -176,8 +176,11 @@ class GoldenAdaptersTest {
       String tolerance,
       Arena arena) {
     var rows = GoldenRows.of(io, "input_ids", "attention_mask");
-    float[] logits = GoldenLogits.of(decoder, adapter, io, arena);
-    assertClose(name, rows.kept(io.floats(name)), logits, Golden.tolerance(tolerance));
+    var pass = EvalPass.allocate(decoder, adapter.stream().toList(), rows.tokens(), arena);
+    var active = adapter.map(a -> ActiveAdapters.of(a, rows.tokens())).orElse(ActiveAdapters.NONE);
+    var result = pass.run(Batch.pack(rows.sequences(), false), active);
+    int[] all = IntStream.range(0, rows.tokens()).toArray();
+    assertClose(name, rows.kept(io.floats(name)), result.logits(all), Golden.tolerance(tolerance));
   }
 
   private static void checkTraining(
