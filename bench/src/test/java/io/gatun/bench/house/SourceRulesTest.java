@@ -152,6 +152,7 @@ class SourceRulesTest {
     files.addAll(House.files("native/cuda", ".cu", ".cuh"));
     files.addAll(House.files("native/emulator", ".cpp", ".h"));
     files.addAll(House.files("native/include", ".h", ".inc"));
+    files.addAll(House.files("bench/results", ".json", ".md", ".txt"));
     files.remove(
         House.ROOT.resolve("bench/src/test/java/io/gatun/bench/house/SourceRulesTest.java"));
     for (var file : files) {

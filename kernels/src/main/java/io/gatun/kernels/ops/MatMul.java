@@ -16,8 +16,9 @@ import java.util.Optional;
  * weight is rounded to it, sums are F32, the result is rounded once. The order of a sum depends on
  * its length only, except that at most {@link #FEW_ROWS} rows of x take a path that reads the
  * weight once and sums in another order; on a GPU it depends on all sizes, which choose cuBLASLt's
- * algorithm, and there few rows of BF16 are multiplied with a 4-bit weight before it is scaled. A
- * 4-bit weight is decoded on the way. C: gatun_mat_mul_forward, gatun_mat_mul_backward.
+ * algorithm, and there few rows of BF16 are multiplied with a 4-bit weight before it is scaled,
+ * unless it is {@linkplain io.gatun.kernels.Nf4Matrix#exact exact}. A 4-bit weight is decoded on
+ * the way. C: gatun_mat_mul_forward, gatun_mat_mul_backward.
  */
 public final class MatMul {
   /**
