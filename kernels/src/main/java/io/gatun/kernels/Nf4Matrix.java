@@ -1,6 +1,7 @@
 package io.gatun.kernels;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A frozen 4-bit weight: bands of rows, one for each tensor it was made of, so that a fused weight
@@ -12,8 +13,13 @@ import java.util.List;
  * @param cols columns of every band
  * @param exact whether a GPU takes the decoded values however few rows a product has; otherwise few
  *     rows take codes rounded to BF16, and scale sums of 64 columns, which only decoding may
+ * @param decoded where the values lie beside the codes, with room for ranks of adapters to the
+ *     right and below, which the products of one pass at a time write into; a GPU that finds none
+ *     decodes for each product, the CPU always does
  */
-public record Nf4Matrix(List<Band> bands, int rows, int cols, boolean exact) implements Weight {
+public record Nf4Matrix(
+    List<Band> bands, int rows, int cols, boolean exact, Optional<Matrix> decoded)
+    implements Weight {
   /** The sixteen values a code stands for. */
   public enum Code {
     /** 4-bit normal float. */
@@ -155,6 +161,11 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols, boolean exact) imp
           "the bands of a 4-bit matrix have %d rows together, the matrix %d"
               .formatted(stacked, rows));
     }
+    if (decoded.isPresent() && (decoded.get().rows() < rows || decoded.get().cols() < cols)) {
+      throw new IllegalArgumentException(
+          "a 4-bit matrix of %dx%d is not decoded in %s"
+              .formatted(rows, cols, decoded.get().shape()));
+    }
   }
 
   /**
@@ -165,7 +176,8 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols, boolean exact) imp
    */
   public static Nf4Matrix of(List<Band> bands) {
     int rows = Math.toIntExact(bands.stream().mapToLong(Band::rows).sum());
-    return new Nf4Matrix(bands, rows, bands.isEmpty() ? 0 : bands.getFirst().cols(), false);
+    int cols = bands.isEmpty() ? 0 : bands.getFirst().cols();
+    return new Nf4Matrix(bands, rows, cols, false, Optional.empty());
   }
 
   /**
@@ -174,6 +186,6 @@ public record Nf4Matrix(List<Band> bands, int rows, int cols, boolean exact) imp
    * @return the same bands, {@link #exact}
    */
   public Nf4Matrix exactly() {
-    return new Nf4Matrix(bands, rows, cols, true);
+    return new Nf4Matrix(bands, rows, cols, true, decoded);
   }
 }

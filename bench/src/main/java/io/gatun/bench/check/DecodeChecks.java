@@ -110,7 +110,8 @@ final class DecodeChecks {
     var config = decoder.config();
     var on = decoder.device().kind();
     var plan =
-        MemoryPlan.training(on, config, WeightFormat.nf4(), DType.BF16, config(16), 1, 0).byName();
+        MemoryPlan.training(on, config, WeightFormat.nf4(), DType.BF16, config(16), 1, 0, 0)
+            .byName();
     double table = 2.0 * config.vocabulary() * config.hidden();
     return plan.get("base.nf4.codes") + plan.get("base.nf4.scales") + table;
   }

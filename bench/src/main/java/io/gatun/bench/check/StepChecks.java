@@ -32,6 +32,7 @@ final class StepChecks {
         RANK_16,
         full ? rows : new Rows(rows.count(), rows.length() / 64),
         recompute,
+        false,
         2,
         bench.count(7, 2));
   }
@@ -47,6 +48,7 @@ final class StepChecks {
     double ceiling = Ceilings.productFlops(bench) / ((before + bench.seconds(product)[0]) / 2);
     var longRow = measure(bench, one);
     var resident = measure(bench, dense);
+    var few = run(bench, "llama-8b", WeightFormat.nf4(), new Rows(1, 512), Recompute.AUTO);
     return List.of(
         rate(four, times, ceiling, 0.75),
         rate(one, longRow, ceiling, 0.70),
@@ -57,6 +59,7 @@ final class StepChecks {
             resident.median() / times.median(),
             Bar.atLeast(0.97),
             "of its tokens a second"),
+        once(few, measure(bench, few), measure(bench, few.withWeightsDecodedOnce())),
         Figure.missing(
             2,
             "the same step beside PyTorch + PEFT",
@@ -74,6 +77,17 @@ final class StepChecks {
         rate / ceiling,
         Bar.atLeast(limit),
         Ceilings.PRODUCT);
+  }
+
+  /** What decoding once saves where a step has few tokens. */
+  private static Figure once(ShapeRun run, StepTimes each, StepTimes once) {
+    return Figure.of(
+        2,
+        "a step of %s tokens with weights decoded once, beside each time".formatted(run.rows()),
+        "%s and %s tokens/s".formatted(tokensPerSecond(run, once), tokensPerSecond(run, each)),
+        each.median() / once.median(),
+        Bar.atLeast(1),
+        "of its tokens a second");
   }
 
   private static String tokensPerSecond(ShapeRun run, StepTimes times) {

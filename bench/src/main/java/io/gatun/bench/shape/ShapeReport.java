@@ -45,15 +45,7 @@ final class ShapeReport {
   }
 
   private ShapeRun whole() {
-    return new ShapeRun(
-        shape.config(),
-        run.format(),
-        run.compute(),
-        run.adapter(),
-        run.rows(),
-        run.recompute(),
-        run.warmup(),
-        run.steps());
+    return run.with(shape.config(), run.decodedOnce());
   }
 
   private int wholeKept() {

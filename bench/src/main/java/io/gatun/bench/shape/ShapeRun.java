@@ -27,6 +27,7 @@ import java.util.stream.IntStream;
  * @param adapter what is trained
  * @param rows of each step
  * @param recompute which blocks are computed again
+ * @param decodedOnce whether a GPU decodes 4-bit weights once instead of for each product
  * @param warmup steps before those that are measured
  * @param steps how many are measured
  */
@@ -37,10 +38,18 @@ public record ShapeRun(
     LoraConfig adapter,
     Rows rows,
     Recompute recompute,
+    boolean decodedOnce,
     int warmup,
     int steps) {
   private static final long SEED = 42;
   private static final double USABLE = 0.95; // a device has uses of its own for the rest
+
+  /** Refuses what there is nothing of. */
+  public ShapeRun {
+    if (decodedOnce && format instanceof WeightFormat.Dense) {
+      throw new IllegalArgumentException("there are no 4-bit weights to decode once in " + format);
+    }
+  }
 
   /**
    * The same run of the first blocks only.
@@ -49,8 +58,20 @@ public record ShapeRun(
    * @return a run of a smaller model
    */
   public ShapeRun withLayers(int layers) {
-    return new ShapeRun(
-        config.withLayers(layers), format, compute, adapter, rows, recompute, warmup, steps);
+    return with(config.withLayers(layers), decodedOnce);
+  }
+
+  /**
+   * The same run with 4-bit weights that are decoded once.
+   *
+   * @return a run that takes more memory, for a GPU
+   */
+  public ShapeRun withWeightsDecodedOnce() {
+    return with(config, true);
+  }
+
+  ShapeRun with(DecoderConfig model, boolean once) {
+    return new ShapeRun(model, format, compute, adapter, rows, recompute, once, warmup, steps);
   }
 
   /**
@@ -61,7 +82,9 @@ public record ShapeRun(
    * @return the plan
    */
   public MemoryPlan forecast(Device.Kind on, int keptBlocks) {
-    return MemoryPlan.training(on, config, format, compute, adapter, rows.tokens(), keptBlocks);
+    int decoded = decodedOnce ? config.layers() : 0;
+    return MemoryPlan.training(
+        on, config, format, compute, adapter, rows.tokens(), keptBlocks, decoded);
   }
 
   /**
@@ -100,7 +123,8 @@ public record ShapeRun(
     try (var arena = Arena.ofShared()) {
       var decoder = Decoder.random(config, format, compute, SEED, device, arena);
       var lora = LoraAdapter.create(decoder, adapter, SEED, arena);
-      var pass = TrainPass.allocate(decoder, lora, rows.tokens(), kept, arena);
+      var model = decodedOnce ? decoder.decoded(config.layers(), lora, arena) : decoder;
+      var pass = TrainPass.allocate(model, lora, rows.tokens(), kept, arena);
       var optimizer = new OptimizerStep(lora.parameters(), arena);
       device.synchronize();
       double seconds = (System.nanoTime() - begin) / 1e9;

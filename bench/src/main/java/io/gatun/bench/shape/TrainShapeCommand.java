@@ -78,6 +78,13 @@ public final class TrainShapeCommand implements Callable<Integer> {
   private Recompute recompute = Recompute.AUTO;
 
   @Option(
+      names = "--decoded-once",
+      description =
+          "Decode 4-bit weights once, into memory that a bf16 base would take, and not for each"
+              + " product; on a GPU.")
+  private boolean decodedOnce;
+
+  @Option(
       names = "--steps",
       defaultValue = "10",
       paramLabel = "N",
@@ -154,6 +161,9 @@ public final class TrainShapeCommand implements Callable<Integer> {
     if (profile && device.equals("cpu")) {
       throw misuse("--profile shows what a GPU was doing; add --device cuda");
     }
+    if (decodedOnce && device.equals("cpu")) {
+      throw misuse("--decoded-once is for a GPU, the CPU multiplies by 4 bits; add --device cuda");
+    }
     try {
       var config = Shape.of(shape).config();
       var run =
@@ -164,6 +174,7 @@ public final class TrainShapeCommand implements Callable<Integer> {
               LoraConfig.defaults().withRank(rank, 2.0 * rank),
               Rows.parse(tokens),
               recompute,
+              decodedOnce,
               warmup,
               steps);
       if (layers.isEmpty() || layers.get() == config.layers()) {

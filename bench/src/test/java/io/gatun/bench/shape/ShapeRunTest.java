@@ -30,7 +30,8 @@ class ShapeRunTest {
   private static ShapeRun run(String model, WeightFormat format, Recompute recompute) {
     var config = golden(model).config();
     var adapter = LoraConfig.defaults().withRank(4, 64);
-    return new ShapeRun(config, format, DType.BF16, adapter, new Rows(2, 16), recompute, 1, 8);
+    return new ShapeRun(
+        config, format, DType.BF16, adapter, new Rows(2, 16), recompute, false, 1, 8);
   }
 
   private static Stream<ShapeRun> runs() {
@@ -78,6 +79,7 @@ class ShapeRunTest {
             adapter,
             new Rows(64, 65536),
             Recompute.AUTO,
+            false,
             0,
             1);
     try (Device device = Device.cpu()) {
@@ -100,6 +102,7 @@ class ShapeRunTest {
             part.adapter(),
             part.rows(),
             part.recompute(),
+            false,
             0,
             3);
     var report = new ShapeReport(shape, run, "nf4");

@@ -66,7 +66,8 @@ class StepFlopsTest {
         DType.BF16,
         RANK_16,
         tokens,
-        kept);
+        kept,
+        0);
   }
 
   private static double bytes(MemoryPlan plan, String prefix) {

@@ -94,6 +94,21 @@ public final class CudaProducts {
     });
   }
 
+  /**
+   * Uses a weight that lies decoded in memory of its owner's.
+   *
+   * @param weight all of it; the last call that used it has returned
+   * @param prepare writes a part of it, by launches alone, beside the work that was asked for
+   *     before
+   * @param use reads it
+   */
+  public void withKept(Matrix weight, Consumer<Matrix> prepare, Consumer<Matrix> use) {
+    device.guarded(() -> {
+      scratch.withKept(weight, prepare, use);
+      return weight;
+    });
+  }
+
   /** Waits for the context. */
   void close() {
     scratch.giveBack();

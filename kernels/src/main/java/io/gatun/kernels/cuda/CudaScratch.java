@@ -1,12 +1,14 @@
 package io.gatun.kernels.cuda;
 
 import io.gatun.bindings.cuda.Cuda;
+import io.gatun.kernels.Buffer;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Matrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -18,15 +20,16 @@ final class CudaScratch {
   private final CudaMemory memory;
   private final CudaContext context;
   private final Map<Scratch, CudaBuffer> buffers = new EnumMap<>(Scratch.class);
-  private final MemorySegment[] free = new MemorySegment[2]; // when the last use of a place ends
+  private final MemorySegment[] ended = new MemorySegment[2]; // the use before the last, the last
   private final int[] recorded = {-1, -1}; // when those events were, in recordings of the context
-  private int turn;
+  private int turn; // of the next use: its event, and its place if it has none of its own
+  private Optional<Buffer> last = Optional.empty(); // that was used
 
   CudaScratch(CudaMemory memory, CudaContext context, Arena arena) {
     this.memory = memory;
     this.context = context;
-    free[0] = context.event(arena);
-    free[1] = context.event(arena);
+    ended[0] = context.event(arena);
+    ended[1] = context.event(arena);
   }
 
   /** Memory for a purpose, of undefined content; what it held for an earlier call is gone. */
@@ -59,23 +62,40 @@ final class CudaScratch {
    * @param use reads it, after it was prepared
    */
   void withWeight(DType dtype, int rows, int cols, Consumer<Matrix> prepare, Consumer<Matrix> use) {
-    int place = turn;
-    turn ^= 1;
-    var purpose = place == 0 ? Scratch.WEIGHT : Scratch.NEXT_WEIGHT;
+    var purpose = turn == 0 ? Scratch.WEIGHT : Scratch.NEXT_WEIGHT;
     var before = buffers.get(purpose);
     var buffer = take(purpose, purpose.bytes(dtype, rows, cols));
     var weight = new Matrix(buffer, 0, dtype, rows, cols, purpose.stride(cols));
-    if (buffer != before || recorded[place] != context.recordings()) {
-      context.aheadAfterWork(); // which allocates, or was a graph that uses the place
+    use(weight, buffer == before, prepare, use); // otherwise it was allocated by the working stream
+  }
+
+  /**
+   * A weight that stays.
+   *
+   * @param weight where
+   * @param prepare writes a part of it, with launches alone, as for one that does not stay
+   * @param use reads it, after it was prepared
+   */
+  void withKept(Matrix weight, Consumer<Matrix> prepare, Consumer<Matrix> use) {
+    use(weight, last.filter(weight.buffer()::equals).isEmpty(), prepare, use);
+  }
+
+  /** With whether the use before the last one is the latest that can have read the weight. */
+  private void use(Matrix weight, boolean settled, Consumer<Matrix> prepare, Consumer<Matrix> use) {
+    int now = turn;
+    turn ^= 1;
+    if (settled && recorded[now] == context.recordings()) {
+      wait(context.ahead(), ended[now]);
     } else {
-      wait(context.ahead(), free[place]);
+      context.aheadAfterWork(); // as after a graph, which may use the memory
     }
     context.ahead(() -> prepare.accept(weight));
+    last = Optional.of(weight.buffer());
     try {
       use.accept(weight);
     } finally {
-      context.check(Cuda.cuEventRecord(free[place], context.work()), "streams cannot be ordered");
-      recorded[place] = context.recordings();
+      context.check(Cuda.cuEventRecord(ended[now], context.work()), "streams cannot be ordered");
+      recorded[now] = context.recordings();
     }
   }
 
@@ -91,7 +111,7 @@ final class CudaScratch {
 
   /** The context is idle. */
   void close() {
-    Cuda.cuEventDestroy_v2(free[0]);
-    Cuda.cuEventDestroy_v2(free[1]);
+    Cuda.cuEventDestroy_v2(ended[0]);
+    Cuda.cuEventDestroy_v2(ended[1]);
   }
 }

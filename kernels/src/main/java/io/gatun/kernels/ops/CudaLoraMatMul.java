@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * {@link LoraMatMul} on a GPU: {@code y = [x | t] [w | s B]ᵀ} and {@code dx = [dy | u] [w ; A]},
@@ -59,7 +60,9 @@ final class CudaLoraMatMul {
 
   /** Enters what forward and backward of one adapter, its ranks beside x and dy, take. */
   static void plan(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
-    plan.addWeight(compute, w.out() + w.ranks(), w.in() + w.ranks());
+    if (!w.kept()) {
+      plan.addWeight(compute, w.out() + w.ranks(), w.in() + w.ranks());
+    }
     CudaMatMul.planResult(plan, compute, tokens, w);
   }
 
@@ -71,11 +74,8 @@ final class CudaLoraMatMul {
       CudaMatMul.forward(cuda, x, w, bias, y, false);
       return;
     }
-    products.withWeight(
+    withWeight(
         x.dtype(),
-        w.rows() + ranks,
-        w.cols() + ranks,
-        this::prepare,
         v -> {
           for (LoraRows r : rows) {
             products.multiply(
@@ -148,11 +148,8 @@ final class CudaLoraMatMul {
       Matrix u,
       Matrix dx,
       Optional<Matrix> dxa) {
-    products.withWeight(
+    withWeight(
         dy.dtype(),
-        w.rows() + ranks,
-        w.cols() + ranks,
-        this::prepare,
         v -> {
           for (int i = 0; i < rows.size(); i++) {
             LoraRows r = rows.get(i);
@@ -192,9 +189,21 @@ final class CudaLoraMatMul {
     CudaMatMul.zero(cuda, dxa.rowSlice(done, dxa.rows() - done));
   }
 
-  /** w, s B to its right, A below. */
-  private void prepare(Matrix v) {
-    CudaMatMul.decode(w, v.rowSlice(0, w.rows()).colSlice(0, w.cols()));
+  /** Uses w, s B to its right, A below. */
+  private void withWeight(DType dtype, Consumer<Matrix> use) {
+    int height = w.rows() + ranks;
+    int width = w.cols() + ranks;
+    var kept = CudaMatMul.kept(w, dtype, height, width);
+    if (kept.isPresent()) {
+      products.withKept(kept.get(), this::placeFactors, use);
+      return;
+    }
+    Consumer<Matrix> decode =
+        v -> CudaMatMul.decode(w, v.rowSlice(0, w.rows()).colSlice(0, w.cols()));
+    products.withWeight(dtype, height, width, decode.andThen(this::placeFactors), use);
+  }
+
+  private void placeFactors(Matrix v) {
     firstRanks.forEach((factors, first) -> {
       Cast.run(factors.a(), a(v, factors));
       scaled(factors, b(v, factors));

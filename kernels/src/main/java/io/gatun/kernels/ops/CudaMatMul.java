@@ -75,14 +75,28 @@ final class CudaMatMul {
   private static void withWeight(CudaDevice cuda, Weight w, DType dtype, Consumer<Matrix> use) {
     if (w instanceof Matrix m && m.dtype() == dtype) {
       use.accept(m);
-    } else {
-      cuda.products().withWeight(dtype, w.rows(), w.cols(), v -> decode(w, v), use);
+      return;
     }
+    kept(w, dtype, w.rows(), w.cols())
+        .ifPresentOrElse(
+            use,
+            () -> cuda.products().withWeight(dtype, w.rows(), w.cols(), v -> decode(w, v), use));
+  }
+
+  /** Values that were decoded before, with so many rows and columns in all. */
+  static Optional<Matrix> kept(Weight w, DType dtype, int rows, int cols) {
+    return switch (w) {
+      case Matrix _ -> Optional.empty();
+      case Nf4Matrix m ->
+          m.decoded()
+              .filter(v -> v.dtype() == dtype && v.rows() >= rows && v.cols() >= cols)
+              .map(v -> v.rowSlice(0, rows).colSlice(0, cols));
+    };
   }
 
   /** Enters what forward and backward take of the device's own memory. */
   static void plan(ScratchPlan plan, DType compute, int tokens, FrozenWeight w) {
-    if (!w.stored().equals(Optional.of(compute))) {
+    if (!w.kept() && !w.stored().equals(Optional.of(compute))) {
       plan.addWeight(compute, w.out(), w.in());
     }
     planResult(plan, compute, tokens, w);

@@ -11,6 +11,7 @@ import io.gatun.kernels.cuda.CudaDevice;
 import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The values of a 4-bit weight: code value times scale in F32, rounded to the band's recorded type,
@@ -42,6 +43,19 @@ public final class Nf4Dequantize {
       case CpuDevice cpu ->
           cpu.call(CpuKernel.NF4_DEQUANTIZE, c -> c.struct(CpuWeights.weight(c, w)).matrix(y));
     }
+  }
+
+  /**
+   * Decodes all bands once for many products: of the type of the values, on a GPU.
+   *
+   * @param w (rows, cols)
+   * @param values at least (rows, cols) F32 or BF16; what is more is room for ranks of adapters
+   * @return the same weight, {@link Nf4Matrix#exact}, with its values
+   */
+  public static Nf4Matrix keep(Nf4Matrix w, Matrix values) {
+    var kept = new Nf4Matrix(w.bands(), w.rows(), w.cols(), true, Optional.of(values));
+    run(w, values.rowSlice(0, w.rows()).colSlice(0, w.cols()));
+    return kept;
   }
 
   private static void launch(CudaDevice cuda, Band band, Matrix y) {

@@ -21,8 +21,10 @@ public final class TrainingScratch {
    * @param stored its type; none if it is in 4 bit
    * @param ranks of all adapters of its rows together; 0 without one
    * @param biased whether a bias is added to what it gives
+   * @param kept whether its values are decoded once, with room for its ranks
    */
-  public record FrozenWeight(int out, int in, Optional<DType> stored, int ranks, boolean biased) {}
+  public record FrozenWeight(
+      int out, int in, Optional<DType> stored, int ranks, boolean biased, boolean kept) {}
 
   private TrainingScratch() {}
 

@@ -87,9 +87,9 @@ class TrainingScratchTest {
       Matrix same = run.matrix(compute, 300, 300);
       List<FrozenWeight> weights =
           List.of(
-              new FrozenWeight(most.out(), most.in(), Optional.empty(), RANKS, biased),
-              new FrozenWeight(plainRows, 256, Optional.of(DType.F16), 0, biased),
-              new FrozenWeight(300, 300, Optional.of(compute), 0, biased));
+              new FrozenWeight(most.out(), most.in(), Optional.empty(), RANKS, biased, false),
+              new FrozenWeight(plainRows, 256, Optional.of(DType.F16), 0, biased, false),
+              new FrozenWeight(300, 300, Optional.of(compute), 0, biased, false));
       var told = TrainingScratch.of(device.kind(), compute, tokens, weights);
       assertEquals(Map.of(), run.kept());
       for (int i = 0; i < 2; i++) {

@@ -115,6 +115,18 @@ public final class Classifier {
     return new Classifier(config.withoutDropout(), changed, head);
   }
 
+  /**
+   * The model with the last blocks decoded once, as {@link Backbone#decoded}.
+   *
+   * @param count how many blocks
+   * @param adapter that will be trained
+   * @param arena owns the values
+   * @return the model for one pass at a time
+   */
+  public Classifier decoded(int count, LoraAdapter adapter, Arena arena) {
+    return new Classifier(config, backbone.decoded(count, adapter, arena), head);
+  }
+
   private static LoraLinear copy(LoraLinear layer, Arena arena) {
     return new LoraLinear(
         copy((Matrix) layer.weight(), arena), layer.bias().map(bias -> copy(bias, arena)));

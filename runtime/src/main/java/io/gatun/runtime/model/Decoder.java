@@ -4,6 +4,7 @@ import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.Weight;
 import io.gatun.kernels.ops.Embedding;
 import io.gatun.quant.WeightFormat;
@@ -146,6 +147,21 @@ public final class Decoder implements Backbone {
   @Override
   public DType compute() {
     return embedding.dtype();
+  }
+
+  @Override
+  public boolean isFourBit() {
+    return blocks.getFirst().product(Projection.QKV).weight() instanceof Nf4Matrix;
+  }
+
+  @Override
+  public Decoder decoded(int count, LoraAdapter adapter, Arena arena) {
+    var ranks = PassShape.ranks(List.of(adapter));
+    var decoded = new ArrayList<>(blocks);
+    decoded
+        .subList(blocks.size() - count, blocks.size())
+        .replaceAll(block -> block.with(DecodedBlocks.of(block::product, compute(), ranks, arena)));
+    return new Decoder(config, embedding, decoded, finalNorm, head);
   }
 
   @Override

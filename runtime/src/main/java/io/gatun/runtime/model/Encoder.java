@@ -3,6 +3,7 @@ package io.gatun.runtime.model;
 import io.gatun.kernels.DType;
 import io.gatun.kernels.Device;
 import io.gatun.kernels.Matrix;
+import io.gatun.kernels.Nf4Matrix;
 import io.gatun.kernels.ops.Add;
 import io.gatun.kernels.ops.Embedding;
 import io.gatun.quant.WeightFormat;
@@ -115,6 +116,21 @@ public final class Encoder implements Backbone {
   @Override
   public DType compute() {
     return words.dtype();
+  }
+
+  @Override
+  public boolean isFourBit() {
+    return blocks.getFirst().product(Projection.QKV).weight() instanceof Nf4Matrix;
+  }
+
+  @Override
+  public Encoder decoded(int count, LoraAdapter adapter, Arena arena) {
+    var ranks = PassShape.ranks(List.of(adapter));
+    var decoded = new ArrayList<>(blocks);
+    decoded
+        .subList(blocks.size() - count, blocks.size())
+        .replaceAll(block -> block.with(DecodedBlocks.of(block::product, compute(), ranks, arena)));
+    return new Encoder(config, words, positions, types, embeddingNorm, decoded);
   }
 
   @Override

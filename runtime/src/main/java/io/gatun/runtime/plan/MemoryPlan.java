@@ -9,6 +9,7 @@ import io.gatun.quant.WeightFormat;
 import io.gatun.quant.WeightLoader;
 import io.gatun.runtime.adapter.AdapterSize;
 import io.gatun.runtime.adapter.LoraConfig;
+import io.gatun.runtime.model.DecodedBlocks;
 import io.gatun.runtime.model.DecoderConfig;
 import io.gatun.runtime.model.Projection;
 import io.gatun.runtime.model.TrainPass;
@@ -44,6 +45,7 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
    * @param lora the adapter
    * @param tokens most tokens of a micro-batch
    * @param keptBlocks how many blocks keep what backward needs
+   * @param decodedBlocks how many blocks have their 4-bit weights decoded once
    * @return the plan
    */
   public static MemoryPlan training(
@@ -53,7 +55,8 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
       DType compute,
       LoraConfig lora,
       int tokens,
-      int keptBlocks) {
+      int keptBlocks,
+      int decodedBlocks) {
     var sizes = new TreeMap<String, Long>();
     addWeights(sizes, config, format, compute);
     var size = AdapterSize.of(lora, config);
@@ -64,14 +67,15 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
     sizes.put("optimizer.second-moment", adapter);
     var pass = TrainPass.memory(on, config, compute, lora, tokens, keptBlocks);
     sizes.put("run.activations", pass.bytes());
-    var weights = frozen(config, format, size.ranks());
+    sizes.putAll(DecodedBlocks.memory(decodedBlocks, config, compute, size.ranks()));
+    var weights = frozen(config, format, size.ranks(), decodedBlocks == config.layers());
     sizes.putAll(TrainingScratch.of(on, compute, tokens, weights));
     return new MemoryPlan(sizes);
   }
 
   /** The products of a block. Embedding and head are of the compute type, as they are used. */
   private static List<FrozenWeight> frozen(
-      DecoderConfig config, WeightFormat format, Map<Projection, Integer> ranks) {
+      DecoderConfig config, WeightFormat format, Map<Projection, Integer> ranks, boolean kept) {
     Optional<DType> stored =
         format instanceof WeightFormat.Dense(var dtype) ? Optional.of(dtype) : Optional.empty();
     return Arrays.stream(Projection.values())
@@ -81,7 +85,8 @@ public record MemoryPlan(SortedMap<String, Long> byName) {
                 config.inputs(p),
                 stored,
                 ranks.getOrDefault(p, 0),
-                config.hasBias(p)))
+                config.hasBias(p),
+                kept))
         .toList();
   }
 

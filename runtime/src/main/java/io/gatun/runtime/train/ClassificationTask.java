@@ -27,7 +27,7 @@ final class ClassificationTask implements Task {
   private final ClassificationData rows;
   private final Optional<ClassificationData> heldOut;
   private final TrainingPlan plan;
-  private final int keptBlocks;
+  private final KeptBlocks kept;
 
   /** Refuses rows that do not suit the model. */
   ClassificationTask(
@@ -43,12 +43,13 @@ final class ClassificationTask implements Task {
     this.plan = plan;
     requireFit(rows);
     heldOut.ifPresent(this::requireFit);
-    this.keptBlocks =
-        KeptBlocks.count(
+    this.kept =
+        KeptBlocks.of(
             plan.recompute(),
             classifier.config().layers(),
             classifier.device(),
-            kept -> ClassifierPass.memory(classifier, adapter, tokens(), kept).bytes());
+            blocks -> ClassifierPass.memory(classifier, adapter, tokens(), blocks).bytes(),
+            classifier.backbone().decodedBytes(adapter));
   }
 
   private void requireFit(ClassificationData data) {
@@ -92,7 +93,8 @@ final class ClassificationTask implements Task {
 
   @Override
   public Pass allocate(Arena arena) {
-    return new Run(ClassifierPass.allocate(classifier, adapter, tokens(), keptBlocks, arena));
+    var model = classifier.decoded(kept.decoded(), adapter, arena);
+    return new Run(ClassifierPass.allocate(model, adapter, tokens(), kept.activations(), arena));
   }
 
   @Override
@@ -102,7 +104,7 @@ final class ClassificationTask implements Task {
 
   @Override
   public void describe(ObjectNode header) {
-    RunHeader.model(header, classifier.config(), adapter, classifier.compute(), keptBlocks);
+    RunHeader.model(header, classifier.config(), adapter, classifier.compute(), kept);
     labels().write(header.putObject("labels"));
     rows.statistics().describe(header.putObject("data"));
     heldOut.ifPresent(held -> held.describeHeldOut(header.putObject("held_out")));

@@ -26,7 +26,7 @@ final class LanguageTask implements Task {
   private final Dataset rows;
   private final Optional<HeldOut> heldOut;
   private final TrainingPlan plan;
-  private final int keptBlocks;
+  private final KeptBlocks kept;
 
   /** Refuses rows that do not suit the model. */
   LanguageTask(
@@ -42,12 +42,13 @@ final class LanguageTask implements Task {
     this.plan = plan;
     requireFit(rows);
     heldOut.map(HeldOut::rows).ifPresent(this::requireFit);
-    this.keptBlocks =
-        KeptBlocks.count(
+    this.kept =
+        KeptBlocks.of(
             plan.recompute(),
             decoder.config().layers(),
             decoder.device(),
-            kept -> TrainPass.memory(decoder, adapter, tokens(), kept).bytes());
+            blocks -> TrainPass.memory(decoder, adapter, tokens(), blocks).bytes(),
+            decoder.decodedBytes(adapter));
   }
 
   private void requireFit(Dataset dataset) {
@@ -81,7 +82,8 @@ final class LanguageTask implements Task {
 
   @Override
   public Pass allocate(Arena arena) {
-    return new Run(TrainPass.allocate(decoder, adapter, tokens(), keptBlocks, arena));
+    var model = decoder.decoded(kept.decoded(), adapter, arena);
+    return new Run(TrainPass.allocate(model, adapter, tokens(), kept.activations(), arena));
   }
 
   @Override
@@ -91,7 +93,7 @@ final class LanguageTask implements Task {
 
   @Override
   public void describe(ObjectNode header) {
-    RunHeader.model(header, decoder.config(), adapter, decoder.compute(), keptBlocks);
+    RunHeader.model(header, decoder.config(), adapter, decoder.compute(), kept);
     rows.statistics().describe(header.putObject("data"));
     heldOut.ifPresent(held -> {
       var node = header.putObject("held_out");

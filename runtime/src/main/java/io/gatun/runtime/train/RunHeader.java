@@ -31,7 +31,7 @@ final class RunHeader {
 
   /** Notes base and adapter. */
   static void model(
-      ObjectNode header, BaseConfig base, LoraAdapter adapter, DType compute, int keptBlocks) {
+      ObjectNode header, BaseConfig base, LoraAdapter adapter, DType compute, KeptBlocks kept) {
     var model = header.putObject("model");
     model
         .put("type", base.modelType())
@@ -39,7 +39,8 @@ final class RunHeader {
         .put("hidden", base.hidden())
         .put("vocabulary", base.vocabulary())
         .put("compute", compute.name())
-        .put("kept_blocks", keptBlocks);
+        .put("kept_blocks", kept.activations())
+        .put("decoded_blocks", kept.decoded());
     dropout(model.putObject("dropout"), base);
     header
         .putObject("adapter")

@@ -116,6 +116,24 @@ class TrainPassTest {
         });
   }
 
+  @ParameterizedTest
+  @MethodSource("io.gatun.kernels.ops.Devices#cpuAndCuda")
+  void weightsDecodedOnceGiveTheSameBits(Devices.Place place) {
+    var rows = TinyModel.rows(3, 2, 13, 29);
+    place.run((device, arena) -> {
+      var files = Checkpoint.open(Golden.file("models/tiny_qwen2"), arena);
+      var decoder = Decoder.load(files, WeightFormat.nf4(), DType.BF16, device, arena);
+      for (float dropout : new float[] {0, 0.3f}) {
+        var adapter = TinyModel.adapter(decoder, dropout, arena);
+        var each = step(decoder, adapter, 0, oneByOne(rows), arena);
+        for (int blocks = 1; blocks <= 2; blocks++) {
+          var once = decoder.decoded(blocks, adapter, arena);
+          assertSameBits("blocks " + blocks, each, step(once, adapter, 0, oneByOne(rows), arena));
+        }
+      }
+    });
+  }
+
   @Test
   void runsAndThreadsGiveTheSameBits() {
     var rows = TinyModel.rows(4, 2, 61, 29, 50);

@@ -41,6 +41,7 @@ class MemoryPlanTest {
     "CPU, tiny_qwen2, NF4, BF16, 0.1, ON",
     "CPU, tiny_qwen2, BF16, F32, 0, OFF",
     "CUDA, tiny_llama, NF4, BF16, 0, OFF",
+    "CUDA, tiny_llama, NF4, BF16, 0, AUTO",
     "CUDA, tiny_qwen2, NF4, BF16, 0.1, ON",
     "CUDA, tiny_qwen2, BF16, F32, 0, OFF"
   })
@@ -71,7 +72,9 @@ class MemoryPlanTest {
       var config = DecoderConfig.of(Checkpoint.open(Golden.file("models/" + model), arena));
       var lora = LoraConfig.defaults().withRank(4, 8).withDropout(dropout);
       int kept = recompute == Recompute.ON ? 0 : config.layers();
-      var told = MemoryPlan.training(device.kind(), config, format, compute, lora, MOST, kept);
+      int decoded = recompute == Recompute.AUTO ? config.layers() : 0;
+      var told =
+          MemoryPlan.training(device.kind(), config, format, compute, lora, MOST, kept, decoded);
       var decoder = Decoder.random(config, format, compute, SEED, device, arena);
       var adapter = LoraAdapter.create(decoder, lora, SEED, arena);
       var plan =
