@@ -13,7 +13,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -29,6 +31,9 @@ class CudaKernelTest {
       List.of("sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120");
   private static final Pattern KERNEL =
       Pattern.compile("__global__\\s+void[^(]*\\(\\d+\\)\\s+(\\w+)\\(");
+
+  private static final Pattern ENTRY =
+      Pattern.compile("entry function '(\\w+)' for '(\\w+)'(?s:.*?)Used (\\d+) registers");
 
   @TempDir Path folder;
 
@@ -92,8 +97,23 @@ class CudaKernelTest {
     for (String architecture : ARCHITECTURES) {
       assertTrue(log.contains("for '" + architecture + "'"), log);
     }
+    registers(stem, log).forEach(System.out::println);
     assertTrue(log.contains("0 bytes spill stores, 0 bytes spill loads"), log);
     assertFalse(Pattern.compile("[1-9]\\d* bytes spill").matcher(log).find(), log);
+  }
+
+  /** A line for each kernel: what a thread of it holds on each architecture. */
+  private static List<String> registers(String stem, String log) {
+    var byKernel = new TreeMap<String, Map<String, String>>();
+    for (var entry : ENTRY.matcher(log).results().toList()) {
+      byKernel
+          .computeIfAbsent(entry.group(1), _ -> new TreeMap<>())
+          .put(entry.group(2), entry.group(3));
+    }
+    assertFalse(byKernel.isEmpty(), log);
+    return byKernel.entrySet().stream()
+        .map(e -> "%s, registers of %s: %s".formatted(stem, e.getKey(), e.getValue()))
+        .toList();
   }
 
   /** What the assembler says; kept in the build folder, as it says the same of the same text. */
