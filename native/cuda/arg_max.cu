@@ -1,12 +1,6 @@
+// After rank.cuh.
 // Where the largest of a row's first elements is: of equal ones the first, NaN below all. A block has a row.
 constexpr int ARG_MAX_THREADS = 1024;
-
-// The larger the earlier a number is taken.
-DEVICE u64 rank_of(float x, u32 index) {
-  const u32 bits = __float_as_uint(x + 0.0f);  // 0 and -0 are equal
-  const u32 order = x != x ? 0 : bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
-  return (u64)order << 32 | (u32)~index;
-}
 
 extern "C" __global__ void __launch_bounds__(1024) arg_max(Matrix x, int count, int* found) {
   __shared__ u64 best[ARG_MAX_THREADS];
@@ -28,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(1024) arg_max(Matrix x, int count, 
       __syncthreads();
       if ((int)threadIdx.x < half && best[threadIdx.x + half] > best[threadIdx.x]) best[threadIdx.x] = best[threadIdx.x + half];
     }
-    if (threadIdx.x == 0) found[i] = (int)~(u32)best[0];
+    if (threadIdx.x == 0) found[i] = index_of(best[0]);
     __syncthreads();
   }
 }

@@ -123,6 +123,13 @@ EXPORT u32 emu_atomic_add(u32* p, u32 v, int order) {
   *p += v;
   return old;
 }
+EXPORT u64 emu_atomic_add_long(u64* p, u64 v) {
+  access(p, 8, ATOMIC_WRITE, PC);
+  access(p, 8, ATOMIC_READ, PC);
+  const u64 old = *p;
+  *p += v;
+  return old;
+}
 EXPORT u32 emu_atomic_load(const u32* p, int order) {
   access(p, 4, ATOMIC_READ, PC);
   if (order & ACQUIRE) acquire(p);

@@ -57,6 +57,7 @@ unsigned emu_shared_address(const void* p);
 void emu_wait_for_launch_before();
 enum { EMU_RELAXED = 0, EMU_ACQUIRE = 1, EMU_RELEASE = 2, EMU_ACQ_REL = 3 };
 unsigned emu_atomic_add(unsigned* p, unsigned v, int order);
+unsigned long long emu_atomic_add_long(unsigned long long* p, unsigned long long v);
 unsigned emu_atomic_load(const unsigned* p, int order);
 void emu_atomic_store(unsigned* p, unsigned v, int order);
 unsigned short emu_bf16(float f);
@@ -91,6 +92,7 @@ template <class T> inline T __ldg(const T* p) { return *p; }
 template <class T> inline T __ldcs(const T* p) { return *p; }
 template <class T> inline void __stcs(T* p, T v) { *p = v; }
 inline unsigned atomicAdd(unsigned* p, unsigned v) { return emu_atomic_add(p, v, EMU_RELAXED); }
+inline unsigned long long atomicAdd(unsigned long long* p, unsigned long long v) { return emu_atomic_add_long(p, v); }
 inline unsigned __byte_perm(unsigned low, unsigned high, unsigned select) {
   const unsigned long long bytes = (unsigned long long)high << 32 | low;
   unsigned r = 0;

@@ -113,6 +113,14 @@ int32_t gatun_add(const gatun_context* context, const gatun_matrix* x, const gat
 // found[i] = the first of the columns below count with the largest number of x[i]; NaN is less than any. x is f32.
 int32_t gatun_arg_max(const gatun_context* context, const gatun_matrix* x, int32_t count, const gatun_matrix* found);
 
+// found[i] = a token drawn from softmax(x[i] / temperature) of the columns below count, where choices[2 i] of 2^32 says which, and
+// choices[2 i + 1] which sequence it is, or -1: words of `seen` have a bit for each token of a sequence, whose logit the penalty makes
+// less likely, and get that of the drawn one. Kept are the top_k likeliest (0: all), of these the fewest with top_p / 2^24 of all, of
+// these those with least / 2^40 of the likeliest one's probability. Temperature 0 takes the likeliest. x is f32; seen may be absent.
+int32_t gatun_sample(const gatun_context* context, const gatun_matrix* x, int32_t count, const gatun_matrix* choices,
+                     const gatun_matrix* seen, int32_t words, float penalty, float temperature, int32_t top_k, int32_t top_p,
+                     int64_t least, const gatun_matrix* found);
+
 // y[i] = table[ids[i]] * scale. GATUN_BAD_INDEX for an id outside the table.
 int32_t gatun_embedding_forward(const gatun_context* context, const gatun_matrix* table, const gatun_matrix* ids,
                                 float scale, const gatun_matrix* y);

@@ -13,6 +13,8 @@ public enum CpuKernel {
   ADD("mm"),
   /** x, count, found. */
   ARG_MAX("mim"),
+  /** x, count, choices, seen, words, penalty, temperature, topK, topP, least, found. */
+  SAMPLE("mimmiffiilm"),
   /** table, ids, scale, y. */
   EMBEDDING_FORWARD("mmfm"),
   /** dy, ids, scale, dTableSum. */

@@ -25,6 +25,8 @@ public enum CudaKernel {
   ADD("add"),
   /** Where the largest of a row is. */
   ARG_MAX("arg_max"),
+  /** A token drawn from the logits of a row. */
+  SAMPLE("sample"),
   /** y = x * rstd * (gamma + offset), rstd = 1 / sqrt(mean(x^2) + eps). */
   RMS_NORM_FORWARD("rms_norm"),
   /** Its gradient by x. */
