@@ -66,7 +66,7 @@ public final class Generator {
       return List.of();
     }
     var writers = writers(prompts, sampling, listener);
-    try (var session = new Session(decoder, adapter, prompts, writers, sampling.maxTokens())) {
+    try (var session = session(prompts, sampling, writers)) {
       while (!session.isDone()) {
         session.step();
       }
@@ -86,8 +86,12 @@ public final class Generator {
     var pieces = new ArrayDeque<String>();
     var prompts = List.of(tokenizer.encode(prompt, true));
     var writers = writers(prompts, sampling, (_, piece) -> pieces.add(piece));
-    var session = new Session(decoder, adapter, prompts, writers, sampling.maxTokens());
+    var session = session(prompts, sampling, writers);
     return StreamSupport.stream(new Pieces(session, pieces), false).onClose(session::close);
+  }
+
+  private Session session(List<int[]> prompts, Sampling sampling, List<Writer> writers) {
+    return new Session(decoder, adapter, prompts, writers, sampling, tokenizer.vocabularySize());
   }
 
   private List<Writer> writers(List<int[]> prompts, Sampling sampling, Listener listener) {
@@ -96,7 +100,7 @@ public final class Generator {
       int number = i;
       int room = room(i, prompts.get(i).length, sampling.maxTokens());
       Consumer<String> pieces = piece -> listener.text(number, piece);
-      writers.add(new Writer(tokenizer, sampling, i, prompts.get(i), room, pieces));
+      writers.add(new Writer(tokenizer, sampling.stop(), room, pieces));
     }
     return writers;
   }

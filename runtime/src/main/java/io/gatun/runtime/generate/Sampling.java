@@ -1,5 +1,6 @@
 package io.gatun.runtime.generate;
 
+import io.gatun.kernels.ops.Sample.Filters;
 import java.util.List;
 
 /**
@@ -34,7 +35,11 @@ public record Sampling(
     check(topK >= 0, "top-k", topK, "0 (off) or more");
     check(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
     check(minP >= 0 && minP < 1, "min-p", minP, "at least 0 and below 1");
-    check(repetitionPenalty > 0, "repetition-penalty", repetitionPenalty, "above 0");
+    check(
+        repetitionPenalty > 0 && Float.isFinite(repetitionPenalty),
+        "repetition-penalty",
+        repetitionPenalty,
+        "above 0");
     check(maxTokens > 0, "max-tokens", maxTokens, "1 or more");
     stop = List.copyOf(stop);
     check(stop.stream().noneMatch(String::isEmpty), "stop", "''", "a text that is not empty");
@@ -64,6 +69,11 @@ public record Sampling(
    */
   public Sampling withStop(List<String> texts) {
     return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed, maxTokens, texts);
+  }
+
+  /** What is left of the logits to be drawn from. */
+  Filters filters() {
+    return new Filters(temperature, topK, topP, minP, repetitionPenalty);
   }
 
   /**

@@ -1,16 +1,18 @@
 package io.gatun.runtime.generate;
 
+import io.gatun.kernels.Philox;
 import io.gatun.runtime.adapter.LoraAdapter;
 import io.gatun.runtime.model.DecodePass;
 import io.gatun.runtime.model.Decoder;
 import io.gatun.runtime.model.Feed;
 import io.gatun.runtime.model.KvCache;
+import io.gatun.runtime.model.SeenTokens;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.ToIntFunction;
+import java.util.OptionalInt;
 
 /**
  * Prompts at work, with the memory they need. Continuous batching: each place of the cache works on
@@ -24,9 +26,12 @@ final class Session implements AutoCloseable {
   private final Optional<LoraAdapter> adapter;
   private final List<int[]> prompts;
   private final List<Writer> writers;
+  private final Sampling sampling;
+  private final int vocabulary;
   private final int prefix;
   private final KvCache cache;
   private final DecodePass pass;
+  private final Optional<SeenTokens> seen;
   private List<Place> places = new ArrayList<>();
   private int nextPrompt;
   private boolean closed;
@@ -38,29 +43,44 @@ final class Session implements AutoCloseable {
    * @param prompt its number
    * @param pending tokens the cache has not seen
    */
-  private record Place(int sequence, int prompt, int[] pending) {}
+  private record Place(int sequence, int prompt, int[] pending) {
+
+    /** Whether a feed holds all that the cache has not seen. */
+    boolean endsWith(Feed feed) {
+      return feed.ids().length == pending.length;
+    }
+  }
 
   /**
    * Allocates memory and computes the common beginning of the prompts.
    *
-   * @param maxTokens most tokens of an answer
+   * @param sampling how tokens are chosen
+   * @param vocabulary tokens that the tokenizer has; a model may have more rows, which mean nothing
    */
   Session(
       Decoder decoder,
       Optional<LoraAdapter> adapter,
       List<int[]> prompts,
       List<Writer> writers,
-      int maxTokens) {
+      Sampling sampling,
+      int vocabulary) {
     this.adapter = adapter;
     this.prompts = prompts;
     this.writers = writers;
+    this.sampling = sampling;
+    this.vocabulary = vocabulary;
     this.prefix = decoder.config().rope().dependsOnLength() ? 0 : CommonPrefix.length(prompts);
     int longest = prompts.stream().mapToInt(p -> p.length).max().orElseThrow();
-    int capacity = Math.min(longest + maxTokens, decoder.config().contextLength()) - prefix;
+    int capacity =
+        Math.min(longest + sampling.maxTokens(), decoder.config().contextLength()) - prefix;
     int together = Math.min(MOST_TOGETHER, prompts.size());
     int tokens = Math.clamp((long) longest * together, together, Math.max(together, MOST_TOKENS));
     this.cache = KvCache.allocate(decoder, together, capacity, prefix, memory);
     this.pass = DecodePass.allocate(decoder, cache, adapter.stream().toList(), tokens, memory);
+    this.seen =
+        sampling.repetitionPenalty() == 1
+            ? Optional.empty()
+            : Optional.of(SeenTokens.allocate(decoder, cache, memory));
     feedPrefix();
     for (int sequence = 0; sequence < together; sequence++) {
       begin(sequence).ifPresent(places::add);
@@ -81,6 +101,7 @@ final class Session implements AutoCloseable {
       return Optional.empty();
     }
     int[] prompt = prompts.get(nextPrompt);
+    seen.ifPresent(tokens -> tokens.begin(sequence, prompt));
     int[] own = Arrays.copyOfRange(prompt, prefix, prompt.length);
     return Optional.of(new Place(sequence, nextPrompt++, own));
   }
@@ -101,39 +122,46 @@ final class Session implements AutoCloseable {
       feeds.add(new Feed(place.sequence, Arrays.copyOf(place.pending, count), adapter));
       room -= count;
     }
-    var choices = choices(feeds);
+    int[] chosen = choose(feeds);
     var going = new ArrayList<Place>();
     for (int i = 0; i < places.size(); i++) {
       var place = places.get(i);
-      int seen = feeds.get(i).ids().length;
-      if (seen < place.pending.length) {
-        int[] rest = Arrays.copyOfRange(place.pending, seen, place.pending.length);
-        going.add(new Place(place.sequence, place.prompt, rest));
+      int fed = feeds.get(i).ids().length;
+      if (place.endsWith(feeds.get(i))) {
+        advance(place, chosen[i]).ifPresent(going::add);
       } else {
-        advance(place, choices.get(i)).ifPresent(going::add);
+        int[] rest = Arrays.copyOfRange(place.pending, fed, place.pending.length);
+        going.add(new Place(place.sequence, place.prompt, rest));
       }
     }
     places = going;
   }
 
-  /** How to choose the next token of each feed: from its logits, or the device has done it. */
-  private List<ToIntFunction<Writer>> choices(List<Feed> feeds) {
-    var first = writers.getFirst(); // all choose in the same way
-    if (first.takesLikeliest()) {
-      return Arrays.stream(pass.likeliest(feeds, first.vocabulary()))
-          .<ToIntFunction<Writer>>mapToObj(id -> writer -> writer.take(id))
-          .toList();
+  /** The next token of each feed. */
+  private int[] choose(List<Feed> feeds) {
+    if (sampling.isGreedy() && seen.isEmpty()) {
+      return pass.likeliest(feeds, vocabulary);
     }
-    return pass.run(feeds).stream()
-        .<ToIntFunction<Writer>>map(logits -> writer -> writer.next(logits))
-        .toList();
+    var bits = new ArrayList<OptionalInt>();
+    for (int i = 0; i < feeds.size(); i++) {
+      var place = places.get(i);
+      bits.add(place.endsWith(feeds.get(i)) ? OptionalInt.of(bits(place)) : OptionalInt.empty());
+    }
+    return pass.draw(feeds, vocabulary, sampling.filters(), seen, bits);
   }
 
-  private Optional<Place> advance(Place place, ToIntFunction<Writer> choice) {
+  /** Random bits that depend on the prompt's number and the length of its answer alone. */
+  private int bits(Place place) {
+    int drawn = writers.get(place.prompt).length();
+    int purpose = Philox.Purpose.SAMPLING.ordinal();
+    return Philox.words(sampling.seed(), drawn, place.prompt, 0, purpose)[0];
+  }
+
+  private Optional<Place> advance(Place place, int token) {
     var writer = writers.get(place.prompt);
-    int id = choice.applyAsInt(writer);
+    writer.take(token);
     if (!writer.isDone()) {
-      return Optional.of(new Place(place.sequence, place.prompt, new int[] {id}));
+      return Optional.of(new Place(place.sequence, place.prompt, new int[] {token}));
     }
     cache.clear(place.sequence);
     return begin(place.sequence);

@@ -4,19 +4,16 @@ import io.gatun.runtime.generate.Answer.Finish;
 import io.gatun.runtime.text.StreamDecoder;
 import io.gatun.runtime.text.Tokenizer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** One answer in the making: chooses tokens, gathers text, notices the end. */
+/** One answer in the making: gathers text, notices the end. */
 final class Writer {
-  private final Sampling sampling;
-  private final Sampler sampler;
+  private final List<String> stops;
   private final StreamDecoder decoder;
   private final Set<Integer> ends;
-  private final int vocabulary;
   private final int maxTokens;
   private final Consumer<String> listener;
   private final StringBuilder text = new StringBuilder();
@@ -25,63 +22,34 @@ final class Writer {
   private Optional<Finish> finish = Optional.empty();
 
   /**
-   * @param number of the prompt
-   * @param prompt its tokens
+   * @param stops texts that end the answer
    * @param maxTokens most tokens to generate
    * @param listener hears text that no later token can take back
    */
-  Writer(
-      Tokenizer tokenizer,
-      Sampling sampling,
-      int number,
-      int[] prompt,
-      int maxTokens,
-      Consumer<String> listener) {
-    this.sampling = sampling;
-    this.sampler = new Sampler(sampling, number, prompt);
+  Writer(Tokenizer tokenizer, List<String> stops, int maxTokens, Consumer<String> listener) {
+    this.stops = stops;
     this.decoder = tokenizer.streamDecoder();
     this.ends = tokenizer.endOfTurn();
-    this.vocabulary = tokenizer.vocabularySize();
     this.maxTokens = maxTokens;
     this.listener = listener;
   }
 
-  /**
-   * Takes the next token from its logits.
-   *
-   * @param logits over the vocabulary; changed in place
-   * @return the token
-   */
-  int next(float[] logits) {
-    // A model may have more rows than its tokenizer has tokens; those rows mean nothing.
-    if (logits.length > vocabulary) {
-      Arrays.fill(logits, vocabulary, logits.length, Float.NEGATIVE_INFINITY);
-    }
-    return take(sampler.next(logits));
-  }
-
-  /** Whether the next token is always the one with the largest logit as it is. */
-  boolean takesLikeliest() {
-    return sampling.isGreedy() && sampling.repetitionPenalty() == 1;
-  }
-
-  /** Tokens that may be chosen: those below. */
-  int vocabulary() {
-    return vocabulary;
+  /** Tokens so far. */
+  int length() {
+    return ids.size();
   }
 
   /**
    * Takes the next token.
    *
    * @param id the token
-   * @return the token
    */
-  int take(int id) {
+  void take(int id) {
     ids.add(id);
     if (ends.contains(id)) {
       text.append(decoder.end());
       end(text.length(), Finish.END);
-      return id;
+      return;
     }
     text.append(decoder.next(id));
     boolean last = ids.size() == maxTokens;
@@ -96,7 +64,6 @@ final class Writer {
     } else {
       tell(text.length() - heldBack());
     }
-    return id;
   }
 
   boolean isDone() {
@@ -122,7 +89,7 @@ final class Writer {
 
   private int firstStop() {
     int first = -1;
-    for (String stop : sampling.stop()) {
+    for (String stop : stops) {
       int at = text.indexOf(stop, Math.max(0, told - stop.length()));
       first = at >= 0 && (first < 0 || at < first) ? at : first;
     }
@@ -132,7 +99,7 @@ final class Writer {
   /** Length of the longest end of the text that may be the beginning of a stop text. */
   private int heldBack() {
     int held = 0;
-    for (String stop : sampling.stop()) {
+    for (String stop : stops) {
       for (int n = Math.min(stop.length() - 1, text.length()); n > held; n--) {
         if (stop.startsWith(text.substring(text.length() - n))) {
           held = n;

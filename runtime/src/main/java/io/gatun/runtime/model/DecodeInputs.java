@@ -13,27 +13,30 @@ import io.gatun.kernels.Segments;
  * @param ids token of each row
  * @param targets row of the cache for each row's keys and values
  * @param last the last row of each feed
+ * @param choices for each feed, random bits and the sequence that takes what they choose, or -1
  * @param segments which rows attend to which rows of the cache
  * @param cos (tokens, headDim / 2) F32, of the position of each token
  * @param sin (tokens, headDim / 2) F32
  */
-record DecodeInputs(Ints ids, Ints targets, Ints last, Segments segments, Matrix cos, Matrix sin) {
+record DecodeInputs(
+    Ints ids, Ints targets, Ints last, Ints choices, Segments segments, Matrix cos, Matrix sin) {
   private static final int LINE = 32; // integers on which each part begins: 128 bytes
 
   /** Integers that passes take. */
   static int room(int tokens, int feeds, DecoderConfig config) {
     long angles = (long) tokens * (config.headDim() / 2);
     long segments = (feeds + 1L) * Segments.TABLE_COLUMNS;
-    return Math.toIntExact(2L * tokens + feeds + segments + 2 * angles + 6L * LINE);
+    return Math.toIntExact(2L * tokens + 3L * feeds + segments + 2 * angles + 7L * LINE);
   }
 
   /** Fills the table for tokens at the end of the sequences of a cache. */
   static DecodeInputs upload(
-      Ints room, Decoder decoder, int[] ids, int[] last, KvCache.Growth growth) {
+      Ints room, Decoder decoder, int[] ids, int[] last, int[] choices, KvCache.Growth growth) {
     int half = decoder.config().headDim() / 2;
     int targets = next(ids.length);
     int lasts = targets + next(ids.length);
-    int table = lasts + next(last.length);
+    int chosen = lasts + next(last.length);
+    int table = chosen + next(choices.length);
     int cos = table + next(growth.segments().size() * Segments.TABLE_COLUMNS);
     int sin = cos + next(ids.length * half);
     var segments =
@@ -43,6 +46,7 @@ record DecodeInputs(Ints ids, Ints targets, Ints last, Segments segments, Matrix
     copy(ids, values, 0);
     copy(growth.targets(), values, targets);
     copy(last, values, lasts);
+    copy(choices, values, chosen);
     copy(segments.values(), values, table);
     float[] c = new float[ids.length * half];
     float[] s = new float[ids.length * half];
@@ -56,6 +60,7 @@ record DecodeInputs(Ints ids, Ints targets, Ints last, Segments segments, Matrix
         room.slice(0, ids.length),
         room.slice(targets, ids.length),
         room.slice(lasts, last.length),
+        room.slice(chosen, choices.length),
         segments,
         floats(room.slice(cos, c.length), half),
         floats(room.slice(sin, s.length), half));

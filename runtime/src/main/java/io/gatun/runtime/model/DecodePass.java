@@ -5,12 +5,15 @@ import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Replay;
 import io.gatun.kernels.ops.ArgMax;
+import io.gatun.kernels.ops.Sample;
+import io.gatun.kernels.ops.Sample.Filters;
 import io.gatun.runtime.adapter.ActiveAdapters;
 import io.gatun.runtime.adapter.LoraAdapter;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * Forward for generation: adds tokens to the sequences of a cache and gives the logits of what
@@ -25,25 +28,20 @@ public final class DecodePass {
   private final KvCache cache;
   private final PassMemory memory;
   private final Ints inputs;
-  private final Ints likeliest; // token of each feed, where only that is asked for
+  private final Ints chosen; // token of each feed, where that is asked for
   private final Head head;
   private final Replay replay;
   private List<Feed> before = List.of(); // of the last pass, if it may be repeated
-  private int vocabularyBefore; // of which it found the likeliest token; 0 if it gave logits
+  private Choice choiceBefore = new Choice.Logits();
   private boolean prefixed; // whether they had a prefix
 
   private DecodePass(
-      Decoder decoder,
-      KvCache cache,
-      PassMemory memory,
-      Ints inputs,
-      Ints likeliest,
-      Replay replay) {
+      Decoder decoder, KvCache cache, PassMemory memory, Ints inputs, Ints chosen, Replay replay) {
     this.decoder = decoder;
     this.cache = cache;
     this.memory = memory;
     this.inputs = inputs;
-    this.likeliest = likeliest;
+    this.chosen = chosen;
     this.head = new Head(decoder, memory);
     this.replay = replay;
   }
@@ -100,7 +98,9 @@ public final class DecodePass {
    * @return for each feed, the vocabulary's logits of the token after its last
    */
   public List<float[]> run(List<Feed> feeds) {
-    return feeds.isEmpty() ? List.of() : logits(forward(feeds, 0));
+    return feeds.isEmpty()
+        ? List.of()
+        : logits(forward(feeds, new Choice.Logits(), new int[2 * feeds.size()]));
   }
 
   /**
@@ -111,24 +111,57 @@ public final class DecodePass {
    * @return for each feed, the first token with the largest logit; NaN is less than any
    */
   public int[] likeliest(List<Feed> feeds, int vocabulary) {
+    return choose(feeds, new Choice.Likeliest(below(vocabulary)), new int[2 * feeds.size()]);
+  }
+
+  /**
+   * Adds tokens to sequences, and draws the next ones where the logits are.
+   *
+   * @param feeds as for {@link #run}
+   * @param vocabulary tokens that may be drawn: those below, of the model's at most
+   * @param filters what is left to be drawn from
+   * @param seen tokens that the sequences have, which grow; none without a penalty
+   * @param bits for each feed 32 random bits, which tell the token; none where what is drawn is not
+   *     the next of its sequence
+   * @return for each feed, the token; the same logits and bits give the same one on every device
+   */
+  public int[] draw(
+      List<Feed> feeds,
+      int vocabulary,
+      Filters filters,
+      Optional<SeenTokens> seen,
+      List<OptionalInt> bits) {
+    int[] choices = new int[2 * feeds.size()];
+    for (int i = 0; i < feeds.size(); i++) {
+      choices[2 * i] = bits.get(i).orElse(0);
+      choices[2 * i + 1] = bits.get(i).isPresent() ? feeds.get(i).sequence() : -1;
+    }
+    return choose(feeds, new Choice.Drawn(below(vocabulary), filters, seen), choices);
+  }
+
+  private int below(int vocabulary) {
+    return Math.min(vocabulary, decoder.config().vocabulary());
+  }
+
+  private int[] choose(List<Feed> feeds, Choice choice, int[] choices) {
     if (feeds.isEmpty()) {
       return new int[0];
     }
-    forward(feeds, Math.min(vocabulary, decoder.config().vocabulary()));
-    return HostCopy.readInts(likeliest.slice(0, feeds.size()));
+    forward(feeds, choice, choices);
+    return HostCopy.readInts(chosen.slice(0, feeds.size()));
   }
 
   /** Gives the last row of each feed, on the device. */
-  private Ints forward(List<Feed> feeds, int vocabulary) {
+  private Ints forward(List<Feed> feeds, Choice choice, int[] choices) {
     int[] last = new int[feeds.size()];
     int[] ids = join(feeds, last);
     var growth = cache.extend(feeds);
-    var table = DecodeInputs.upload(inputs, decoder, ids, last, growth);
-    boolean again = vocabulary == vocabularyBefore && repeats(feeds);
+    var table = DecodeInputs.upload(inputs, decoder, ids, last, choices, growth);
+    boolean again = choice.equals(choiceBefore) && repeats(feeds);
     before = List.of();
-    replay.run(again, () -> forward(feeds, table, vocabulary));
+    replay.run(again, () -> forward(feeds, table, choice));
     before = List.copyOf(feeds);
-    vocabularyBefore = vocabulary;
+    choiceBefore = choice;
     prefixed = cache.prefixLength() > 0;
     return table.last();
   }
@@ -168,23 +201,32 @@ public final class DecodePass {
   }
 
   /** All the work on the device; where logits of several chunks are wanted, up to the head. */
-  private void forward(List<Feed> feeds, DecodeInputs table, int vocabulary) {
+  private void forward(List<Feed> feeds, DecodeInputs table, Choice choice) {
     var adapters = new ActiveAdapters(rows(feeds), Optional.empty());
     var pass = new Pass(memory, table.ids(), table.segments(), adapters);
     var rows = new KvCache.Rows(cache, table.targets());
     decoder.forward(new DecoderPass(decoder, pass, table.cos(), table.sin(), Optional.of(rows)));
-    if (vocabulary > 0) {
-      findLikeliest(pass.output(), table.last(), vocabulary);
+    if (!(choice instanceof Choice.Logits)) {
+      choose(pass.output(), table, choice);
     } else if (table.last().length() <= head.chunkRows()) {
       head.logits(pass.output(), table.last());
     }
   }
 
-  private void findLikeliest(Matrix x, Ints last, int vocabulary) {
+  private void choose(Matrix x, DecodeInputs table, Choice choice) {
+    Ints last = table.last();
     for (int first = 0; first < last.length(); first += head.chunkRows()) {
       int count = Math.min(head.chunkRows(), last.length() - first);
       Matrix logits = head.logits(x, last.slice(first, count));
-      ArgMax.run(logits, vocabulary, likeliest.slice(first, count));
+      Ints tokens = chosen.slice(first, count);
+      switch (choice) {
+        case Choice.Logits() -> {}
+        case Choice.Likeliest(int vocabulary) -> ArgMax.run(logits, vocabulary, tokens);
+        case Choice.Drawn(int vocabulary, var filters, var seen) -> {
+          Ints choices = table.choices().slice(2 * first, 2 * count);
+          Sample.run(logits, vocabulary, filters, choices, seen.map(SeenTokens::seen), tokens);
+        }
+      }
     }
   }
 
