@@ -1,6 +1,7 @@
 // Draws the next token among those that a repetition penalty, a temperature, top-k, top-p and min-p leave. Probabilities are whole
 // numbers, so that their sums are the same in any order: as in sample.cu.
 #include <cstring>
+#include <limits>
 
 #include "elementwise.h"
 
@@ -18,7 +19,14 @@ inline uint64_t rank_of(float x, int32_t token) {
   const uint32_t order = x != x ? 0 : bits >> 31 ? ~bits : bits | 0x80000000u;
   return (uint64_t)order << 32 | (uint32_t)~token;
 }
-inline int32_t token_of(uint64_t rank) { return (int32_t)~(uint32_t)rank; }
+// The smallest logit that can have at least this rank; 0 is the rank of none.
+inline float logit_of(uint64_t rank) {
+  if (rank == 0) return -std::numeric_limits<float>::infinity();
+  const uint32_t order = (uint32_t)(rank >> 32), bits = order >> 31 ? order & 0x7fffffffu : ~order;
+  float x;
+  memcpy(&x, &bits, 4);
+  return x;
+}
 
 struct Logits {
   const float* values;
@@ -30,6 +38,15 @@ struct Logits {
     const float v = values[token];
     if (seen == nullptr || !(seen[token / 32] >> token % 32 & 1)) return v;
     return v > 0 ? v / penalty : v * penalty;
+  }
+  // f(token, logit) of those that have at least this rank, and no NaN.
+  template <class F>
+  void each(uint64_t bound, F f) const {
+    const float lowest = logit_of(bound);  // few reach it, and most can be left after one comparison
+    for (int32_t token = 0; token < count; token++) {
+      const float logit = of(token);
+      if (logit >= lowest && rank_of(logit, token) >= bound) f(token, logit);
+    }
   }
   // How much less likely than the likeliest, as a logarithm; NaN of NaN.
   float distance(float x) const { return x == largest ? 0 : (largest - x) / temperature; }
@@ -64,15 +81,14 @@ uint64_t last_rank(const Logits& x, uint64_t bound, W weight, T target_of) {
     memset(bins.sum, 0, sizeof bins.sum);
     memset(bins.count, 0, sizeof bins.count);
     uint64_t all = 0;
-    for (int32_t token = 0; token < x.count; token++) {
-      const float logit = x.of(token), distance = x.distance(logit);
-      if (!(distance < kFarthest)) continue;
+    x.each(bound, [&](int32_t token, float logit) {
+      const float distance = x.distance(logit);
+      if (!(distance < kFarthest)) return;
       int at = (int)(distance * kBinsPerUnit);
-      if (bin >= 0 && at != bin) continue;
+      if (bin >= 0 && at != bin) return;
       const uint64_t rank = rank_of(logit, token);
-      if (rank < bound) continue;
       if (bin >= 0) {
-        if (shift < kAllBits && rank >> shift != prefix) continue;
+        if (shift < kAllBits && rank >> shift != prefix) return;
         at = mask - (int)(rank >> below & mask);
       }
       const uint64_t w = weight(distance);
@@ -80,7 +96,7 @@ uint64_t last_rank(const Logits& x, uint64_t bound, W weight, T target_of) {
       bins.sum[at] += w;
       bins.count[at]++;
       bins.rank[at] = rank;
-    }
+    });
     if (bin < 0) target = target_of(all);
     if (target > all) return 0;
     int chosen = 0;
@@ -97,20 +113,31 @@ uint64_t last_rank(const Logits& x, uint64_t bound, W weight, T target_of) {
 
 // In the order of tokens, the first one at which the sum of weights exceeds a part of all: `word` of 2^32.
 int32_t drawn(const Logits& x, uint64_t bound, uint64_t least, uint32_t word) {
-  const auto weight = [&](int32_t token) {
-    const float logit = x.of(token);
+  const auto weight = [&](float logit) {
     const uint64_t w = weight_of(x.distance(logit));
-    return w < least || rank_of(logit, token) < bound ? 0 : w;
+    return w < least ? 0 : w;
   };
   uint64_t all = 0, sum = 0;
-  for (int32_t token = 0; token < x.count; token++) all += weight(token);
+  x.each(bound, [&](int32_t, float logit) { all += weight(logit); });
   const uint64_t target = (all >> 32) * word + ((all & 0xffffffffu) * word >> 32);
-  int32_t token = 0;
-  for (; token < x.count - 1; token++) {
-    sum += weight(token);
-    if (sum > target) break;
+  int32_t drawn = -1;
+  x.each(bound, [&](int32_t token, float logit) {
+    if (drawn >= 0) return;
+    sum += weight(logit);
+    if (sum > target) drawn = token;
+  });
+  return drawn;
+}
+
+// The first of the likeliest tokens; the first of all where there is no number.
+int32_t likeliest(const Logits& x) {
+  float most = -std::numeric_limits<float>::infinity();
+  int32_t best = -1;
+  for (int32_t token = 0; token < x.count; token++) {
+    const float logit = x.of(token);
+    if (logit > most || (best < 0 && logit == most)) best = token, most = logit;
   }
-  return token;
+  return best;
 }
 
 struct Limits {
@@ -119,10 +146,9 @@ struct Limits {
 };
 
 int32_t choose(Logits x, const Limits& limits, uint32_t word) {
-  uint64_t best = 0;
-  for (int32_t token = 0; token < x.count; token++) best = std::max(best, rank_of(x.of(token), token));
-  if (best >> 32 == 0 || x.temperature == 0) return token_of(best);
-  x.largest = x.of(token_of(best));
+  const int32_t best = likeliest(x);
+  if (best < 0 || x.temperature == 0) return std::max(best, 0);
+  x.largest = x.of(best);
   uint64_t bound = 0;
   if (limits.top_k > 0) bound = last_rank(x, bound, [](float) { return (uint64_t)1; }, [&](uint64_t) { return (uint64_t)limits.top_k; });
   if (limits.top_p < 1 << 24) {
