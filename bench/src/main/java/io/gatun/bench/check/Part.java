@@ -12,6 +12,7 @@ enum Part {
   DEQUANTIZE("NF4 dequantize", 120, WeightChecks::dequantize),
   FEW_ROWS("few rows against NF4", 180, WeightChecks::fewRows),
   DECODE("decoding 8B", 240, DecodeChecks::run),
+  LORA("LoRA in training", 120, LoraCheck::run),
   ATTENTION("attention", 120, AttentionCheck::run),
   LOSS("head and loss", 120, LossCheck::run),
   MEMORY("memory of training", 300, StepChecks::memory),
@@ -45,6 +46,7 @@ enum Part {
       case DEQUANTIZE -> 3;
       case FEW_ROWS -> 4;
       case DECODE -> 5;
+      case LORA -> 6;
       case ATTENTION -> 7;
       case LOSS -> 8;
       case MEMORY -> 9;

@@ -83,6 +83,10 @@ public enum CudaKernel {
   NF4_MAT_VEC_LORA_32("nf4_mat_vec_lora"),
   /** Few rows times A of their adapters. */
   LORA_SHRINK("lora_shrink"),
+  /** What dy gives to u and to the gradients of B, in parts. */
+  LORA_BACKWARD("lora_backward"),
+  /** The sums of those parts. */
+  LORA_BACKWARD_SUMS("lora_backward"),
   /** A matrix inside another, zero around it. */
   PLACE("place"),
   /** Sums of columns. */

@@ -153,8 +153,16 @@ final class CudaLoraMatMul {
         v -> {
           for (int i = 0; i < rows.size(); i++) {
             LoraRows r = rows.get(i);
-            products.multiply(CudaProduct.of(OP, part(dy, r), b(v, r.factors()), ranks(u, r)));
-            gradients(r, dy, xa, t, u, grads.get(i));
+            var low =
+                new CudaLoraBackward(cuda, part(dy, r), ranks(t, r), r.factors(), ranks(u, r));
+            if (low.fits()) {
+              low.run(grads.get(i).bSum());
+            } else {
+              products.multiply(CudaProduct.of(OP, part(dy, r), b(v, r.factors()), ranks(u, r)));
+              gradientsOfB(r, dy, t, grads.get(i).bSum());
+            }
+            products.multiply(
+                CudaProduct.ofTransposed(OP, ranks(u, r), part(xa, r), grads.get(i).aSum()));
           }
           boolean apart = dxa.isPresent();
           Matrix left = apart ? dy : beside(dy, u);
@@ -164,16 +172,14 @@ final class CudaLoraMatMul {
         });
   }
 
-  /** bSum += scale dyᵀ t; aSum += uᵀ xa. */
-  private void gradients(
-      LoraRows r, Matrix dy, Matrix xa, Matrix t, Matrix u, LoraGradients grads) {
-    products.multiply(CudaProduct.ofTransposed(OP, ranks(u, r), part(xa, r), grads.aSum()));
+  /** bSum += scale dyᵀ t. */
+  private void gradientsOfB(LoraRows r, Matrix dy, Matrix t, List<Matrix> bSum) {
     List<Sibling> siblings = r.factors().siblings();
     for (int j = 0; j < siblings.size(); j++) {
       Sibling s = siblings.get(j);
       Matrix d = part(dy, r).colSlice(s.firstRow(), s.b().rows());
       Matrix low = part(t, r).colSlice(s.firstRank(), s.b().cols());
-      products.multiply(CudaProduct.ofTransposed(OP, d, low, grads.bSum().get(j)).times(s.scale()));
+      products.multiply(CudaProduct.ofTransposed(OP, d, low, bSum.get(j)).times(s.scale()));
     }
   }
 

@@ -65,7 +65,7 @@ class LoraMatMulBackwardTest {
         });
   }
 
-  private static void checkGradients(
+  static void checkGradients(
       LoraCase c, LoraRows r, Matrix dy, Matrix u, LoraGradients before, LoraGradients after) {
     LoraFactors f = r.factors();
     int ranks = f.a().rows();

@@ -21,13 +21,16 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.ObjectMapper;
 
-/** A short QLoRA training of two blocks with SmolLM2's widths, vocabulary and heads. */
+/**
+ * A short QLoRA training of a block with SmolLM2's widths and heads; of a vocabulary of 49,152 the
+ * emulator would watch every byte.
+ */
 class SmolLm2ShapeTest {
   private static final long SEED = 3;
   private static final String CONFIG =
       """
-      {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 49152,
-       "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 2,
+      {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 2048,
+       "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 1,
        "num_attention_heads": 9, "num_key_value_heads": 3, "max_position_embeddings": 8192,
        "rms_norm_eps": 1e-5, "rope_theta": 100000, "tie_word_embeddings": true,
        "hidden_act": "silu"}
@@ -40,7 +43,7 @@ class SmolLm2ShapeTest {
     var config = DecoderConfig.read(new ObjectMapper().readTree(CONFIG));
     var decoder = Decoder.random(config, WeightFormat.nf4(), DType.BF16, SEED, device, arena);
     var adapter = LoraAdapter.create(decoder, LoraConfig.defaults(), SEED, arena);
-    var plan = TrainingPlan.defaults().withSteps(3).withBatchSize(2);
+    var plan = TrainingPlan.defaults().withSteps(2).withBatchSize(2);
     var losses = new ArrayList<Double>();
     Training.run(decoder, adapter, rows(), plan, step -> losses.add(step.loss()));
     return new Outcome(losses, HostCopy.readFloats(adapter.parameters()));
@@ -48,10 +51,10 @@ class SmolLm2ShapeTest {
 
   private static Dataset rows() {
     var rows =
-        IntStream.of(17, 24)
+        IntStream.of(7, 9)
             .mapToObj(length -> {
               int[] ids = new int[length];
-              Arrays.setAll(ids, i -> 3 + (i * i + length) * 31 % 49_000);
+              Arrays.setAll(ids, i -> 3 + (i * i + length) * 31 % 2000);
               var learned = new boolean[length];
               Arrays.fill(learned, true);
               return new Example(ids, learned, length);
