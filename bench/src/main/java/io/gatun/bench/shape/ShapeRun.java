@@ -70,6 +70,7 @@ public record ShapeRun(
     return with(config, true);
   }
 
+  /** The same run of another model. */
   ShapeRun with(DecoderConfig model, boolean once) {
     return new ShapeRun(model, format, compute, adapter, rows, recompute, once, warmup, steps);
   }

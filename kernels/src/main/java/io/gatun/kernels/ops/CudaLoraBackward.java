@@ -8,13 +8,15 @@ import io.gatun.kernels.cuda.CudaGrid;
 import io.gatun.kernels.cuda.CudaKernel;
 import io.gatun.kernels.ops.LoraMatMul.LoraFactors;
 import io.gatun.kernels.ops.LoraMatMul.Sibling;
+import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
  * One reading of dy for {@code u = dy s B} and {@code bSum += s dyᵀ t} of an adapter, where each
  * sibling's columns of dy meet its own ranks alone. With more than 16 ranks a sibling the parts of
- * sums, written and read, weigh more than a second reading of dy: cuBLASLt has those.
+ * sums, written and read, weigh more than a second reading of dy: cuBLASLt has those, and adapters
+ * some of whose ranks are no sibling's or several siblings'.
  */
 final class CudaLoraBackward {
   // As in lora_backward.cu.
@@ -35,14 +37,24 @@ final class CudaLoraBackward {
   private final Matrix t;
   private final LoraFactors factors;
   private final Matrix u;
+  private final CudaAdapters adapters;
   private final int chunkRows;
 
+  /**
+   * For the rows of one adapter.
+   *
+   * @param dy (rows, out)
+   * @param t (rows, ranks), of dy's type
+   * @param factors the adapter
+   * @param u (rows, ranks), of dy's type, written
+   */
   CudaLoraBackward(CudaDevice cuda, Matrix dy, Matrix t, LoraFactors factors, Matrix u) {
     this.cuda = cuda;
     this.dy = dy;
     this.t = t;
     this.factors = factors;
     this.u = u;
+    adapters = adapters(factors.siblings().stream().map(Sibling::b).toList());
     chunkRows = dy.cols() <= NARROW ? NARROW_CHUNK : CHUNK;
   }
 
@@ -54,8 +66,20 @@ final class CudaLoraBackward {
         && aligned(t)
         && aligned(u)
         && factors.siblings().stream().allMatch(CudaLoraBackward::fits)
+        && eachRankHasOneSibling()
+        && chunksOfColumns() > 0
         && mostRows() > 0
-        && adapters(factors.siblings().stream().map(Sibling::b).toList()).fit();
+        && adapters.fit();
+  }
+
+  private boolean eachRankHasOneSibling() {
+    var ranks = new BitSet();
+    int count = 0;
+    for (Sibling s : factors.siblings()) {
+      ranks.set(s.firstRank(), s.firstRank() + s.b().cols());
+      count += s.b().cols();
+    }
+    return count == factors.a().rows() && ranks.cardinality() == count;
   }
 
   private static boolean fits(Sibling s) {
@@ -67,8 +91,12 @@ final class CudaLoraBackward {
     return m.offset() % WORD == 0 && m.rowStride() % EIGHT == 0;
   }
 
+  /**
+   * Writes u and adds to the gradients; only where it {@link #fits}.
+   *
+   * @param bSum of each sibling, of B's shape, F32
+   */
   void run(List<Matrix> bSum) {
-    var b = adapters(factors.siblings().stream().map(Sibling::b).toList());
     var gradients = adapters(bSum);
     int most = mostRows();
     for (int first = 0; first < dy.rows(); first += most) {
@@ -78,7 +106,7 @@ final class CudaLoraBackward {
           .shared(SHARED_BYTES)
           .matrix("dy", dy.rowSlice(first, count))
           .matrix("t", t.rowSlice(first, count))
-          .adapters("lora", b)
+          .adapters("lora", adapters)
           .integer("chunk_rows", chunkRows)
           .scratch("parts", bytes(count))
           .enqueue(CudaGrid.blocks(parts, 1));

@@ -51,8 +51,10 @@ public final class Nf4Dequantize {
    * @param w (rows, cols)
    * @param values at least (rows, cols) F32 or BF16; what is more is room for ranks of adapters
    * @return the same weight, {@link Nf4Matrix#exact}, with its values
+   * @throws IllegalArgumentException when they are smaller, or F16
    */
   public static Nf4Matrix keep(Nf4Matrix w, Matrix values) {
+    Check.compute("nf4_dequantize", "values", values);
     var kept = new Nf4Matrix(w.bands(), w.rows(), w.cols(), true, Optional.of(values));
     run(w, values.rowSlice(0, w.rows()).colSlice(0, w.cols()));
     return kept;

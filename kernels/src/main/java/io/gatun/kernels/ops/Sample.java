@@ -81,10 +81,11 @@ public final class Sample {
    * @param x (rows, cols) F32
    * @param count columns that are looked at, from the first on; at least 1
    * @param filters what is kept
-   * @param choices two integers a row: 32 random bits, and the sequence it belongs to, or -1 for
-   *     none
+   * @param choices two integers a row: 32 random bits, and the sequence it belongs to, none twice,
+   *     or -1 for none
    * @param seen the tokens of the sequences, for the penalty; the drawn token is added
    * @param found one integer a row, written
+   * @throws IllegalArgumentException when shapes do not fit, or a sequence has too few words
    */
   public static void run(
       Matrix x, int count, Filters filters, Ints choices, Optional<Seen> seen, Ints found) {

@@ -141,6 +141,32 @@ class CudaLoraBackwardTest {
     });
   }
 
+  /** Ranks that two siblings share, ranks that are nobody's, and a weight without rows. */
+  @Test
+  void ranksThatAreNotOneSiblingsOwn() {
+    onGpu(run -> {
+      Matrix a = run.whole(DType.F32, 16, IN, 30);
+      var first = new Sibling(0, 0, run.whole(DType.F32, 24, 16, 20), 0.5f);
+      var second = new Sibling(24, 0, run.whole(DType.F32, 16, 16, 21), 1);
+      var shared = new LoraFactors(a, List.of(first, second));
+      assertFalse(run.check(run.adapted(9, 48, shared)).contains(KERNEL));
+      var half = new Sibling(0, 8, run.whole(DType.F32, 24, 8, 20), 0.5f);
+      assertFalse(
+          run.check(run.adapted(9, 48, new LoraFactors(a, List.of(half)))).contains(KERNEL));
+      Matrix none = run.whole(DType.BF16, 9, 16, 3);
+      var empty =
+          new Sibling(0, 0, Matrix.allocate(run.device(), "b", DType.F32, 0, 16, run.arena()), 1);
+      assertFalse(
+          new CudaLoraBackward(
+                  (CudaDevice) run.device(),
+                  none.colSlice(0, 0),
+                  none,
+                  new LoraFactors(a, List.of(empty)),
+                  none)
+              .fits());
+    });
+  }
+
   /** Rows come after one another where the scratch is too small for the parts of all. */
   @Test
   void bitsOfUDoNotDependOnHowManyRowsGoTogether() {

@@ -91,7 +91,8 @@ final class Session implements AutoCloseable {
     int[] shared = Arrays.copyOf(prompts.getFirst(), prefix);
     for (int first = 0; first < prefix; first += pass.maxTokens()) {
       int end = Math.min(prefix, first + pass.maxTokens());
-      pass.run(List.of(new Feed(Feed.PREFIX, Arrays.copyOfRange(shared, first, end), adapter)));
+      var feed = new Feed(Feed.PREFIX, Arrays.copyOfRange(shared, first, end), adapter);
+      pass.likeliest(List.of(feed), vocabulary); // nobody asks for it, but logits are more to fetch
     }
   }
 

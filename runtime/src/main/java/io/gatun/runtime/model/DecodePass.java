@@ -123,6 +123,7 @@ public final class DecodePass {
    * @param seen tokens that the sequences have, which grow; none without a penalty
    * @param bits for each feed 32 random bits, which tell the token; none where what is drawn is not
    *     the next of its sequence
+   * @throws IllegalArgumentException when the tokens are more than there is memory for
    * @return for each feed, the token; the same logits and bits give the same one on every device
    */
   public int[] draw(

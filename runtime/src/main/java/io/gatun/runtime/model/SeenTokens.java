@@ -10,9 +10,11 @@ import java.lang.foreign.Arena;
  * each token that is drawn is noted.
  */
 public final class SeenTokens {
+  private final int vocabulary;
   private final Seen seen;
 
-  private SeenTokens(Seen seen) {
+  private SeenTokens(int vocabulary, Seen seen) {
+    this.vocabulary = vocabulary;
     this.seen = seen;
   }
 
@@ -25,21 +27,28 @@ public final class SeenTokens {
    * @return no token seen
    */
   public static SeenTokens allocate(Decoder decoder, KvCache cache, Arena arena) {
-    int words = Seen.words(decoder.config().vocabulary());
+    int vocabulary = decoder.config().vocabulary();
+    int words = Seen.words(vocabulary);
     int all = Math.multiplyExact(words, cache.sequences());
-    return new SeenTokens(
-        new Seen(Ints.allocate(decoder.device(), "run.seen-tokens", all, arena), words));
+    var bits = Ints.allocate(decoder.device(), "run.seen-tokens", all, arena);
+    return new SeenTokens(vocabulary, new Seen(bits, words));
   }
 
   /**
    * A sequence begins anew.
    *
    * @param sequence number of the sequence
-   * @param prompt all tokens that it has, each below the model's vocabulary
+   * @param prompt all tokens that it has
+   * @throws IllegalArgumentException when one is not of the model's vocabulary
    */
   public void begin(int sequence, int[] prompt) {
     int[] words = new int[seen.words()];
     for (int token : prompt) {
+      if (token < 0 || token >= vocabulary) {
+        throw new IllegalArgumentException(
+            "token %d of a prompt is not in the model's vocabulary of %d"
+                .formatted(token, vocabulary));
+      }
       words[token / Integer.SIZE] |= 1 << token;
     }
     HostCopy.write(seen.bits().slice(sequence * words.length, words.length), words);

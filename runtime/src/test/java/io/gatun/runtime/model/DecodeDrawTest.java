@@ -2,6 +2,7 @@ package io.gatun.runtime.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.kernels.DType;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -97,6 +99,23 @@ class DecodeDrawTest {
       var some = Optional.of(new Seen(known, bits.length));
       Sample.run(x, VOCABULARY, filters, choices, some, found);
       return HostCopy.readInts(found)[0];
+    }
+  }
+
+  @Test
+  void aTokenThatIsNoneIsNamed() {
+    try (Device cpu = Device.cpu();
+        Arena arena = Arena.ofConfined()) {
+      var decoder = TinyModel.load("tiny_llama", DType.BF16, cpu, arena);
+      var cache = KvCache.allocate(decoder, 1, 4, 0, arena);
+      var seen = SeenTokens.allocate(decoder, cache, arena);
+      for (int token : new int[] {-1, decoder.config().vocabulary()}) {
+        var e =
+            assertThrows(IllegalArgumentException.class, () -> seen.begin(0, new int[] {3, token}));
+        assertEquals(
+            "token %d of a prompt is not in the model's vocabulary of 128".formatted(token),
+            e.getMessage());
+      }
     }
   }
 
