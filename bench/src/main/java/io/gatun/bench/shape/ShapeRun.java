@@ -47,7 +47,7 @@ public record ShapeRun(
   /** Refuses what there is nothing of. */
   public ShapeRun {
     if (decodedOnce && format instanceof WeightFormat.Dense) {
-      throw new IllegalArgumentException("there are no 4-bit weights to decode once in " + format);
+      throw new IllegalArgumentException("only 4-bit weights are decoded once; take nf4");
     }
   }
 

@@ -39,7 +39,7 @@ public record Sampling(
         repetitionPenalty > 0 && Float.isFinite(repetitionPenalty),
         "repetition-penalty",
         repetitionPenalty,
-        "above 0");
+        "above 0 and finite");
     check(maxTokens > 0, "max-tokens", maxTokens, "1 or more");
     stop = List.copyOf(stop);
     check(stop.stream().noneMatch(String::isEmpty), "stop", "''", "a text that is not empty");
