@@ -11,6 +11,7 @@ import io.gatun.kernels.HostCopy;
 import io.gatun.kernels.Ints;
 import io.gatun.kernels.Matrix;
 import io.gatun.kernels.Philox;
+import io.gatun.kernels.cuda.CudaTests;
 import io.gatun.kernels.ops.Sample.Filters;
 import io.gatun.kernels.ops.Sample.Seen;
 import java.lang.foreign.Arena;
@@ -179,6 +180,22 @@ class SampleTest {
       assertEquals("sample: 1 words of seen tokens for 40 columns", e.getMessage());
       assertThrows(IllegalArgumentException.class, () -> new Filters(-1, 0, 1, 0, 1));
       assertThrows(IllegalArgumentException.class, () -> new Filters(1, 0, 1, 0, INFINITY));
+    });
+  }
+
+  /** Once for the likeliest, once for the sum of all, and once to find what was drawn. */
+  @Test
+  void logitsAreReadThreeTimesWhereNothingIsCut() {
+    Devices.emulator((device, arena) -> {
+      Matrix x = Samples.whole(device, DType.F32, 1, 9000, 1, arena);
+      Ints choices = Samples.ints(device, new int[] {-1, -1}, arena); // the last of the tokens
+      Ints found = Ints.allocate(device, "found", 1, arena);
+      Traffic.count(device, () -> Sample.run(x, 9000, ALL, choices, Optional.empty(), found));
+      long row = Matrix.bytes(DType.F32, 1, 9000);
+      long[] moved = CudaTests.moved(x.buffer());
+      assertEquals(row, moved[1], "bytes read once");
+      assertTrue(moved[0] > 3 * row && moved[0] < 3.1 * row, () -> moved[0] + " of " + row);
+      assertEquals(moved[0], 16 * moved[2], "16 times the reads");
     });
   }
 
